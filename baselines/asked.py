@@ -51,12 +51,12 @@ def asked_task(
 
 def _prevalence(tables: Mapping[str, Any]) -> float | None:
     """The share of label 1 in [cohort.target.label], where both shares stand there as numbers."""
-    found: Any = tables
+    value: Any = tables
     for name in ("cohort", "target", "label"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    if not isinstance(found, Mapping) or not {"0", "1"} <= set(found):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping) or not {"0", "1"} <= set(value):
         return None
-    negative, positive = found["0"], found["1"]
+    negative, positive = value["0"], value["1"]
     if not all(isinstance(each, int | float) and each > 0 for each in (negative, positive)):
         return None
     return float(positive / (negative + positive))

@@ -32,7 +32,7 @@ def refuse_seed(seed: int) -> None:
         raise SettingsError(f"seed is {seed}; give a whole number from 0")
 
 
-def refuse_word(name: str, said: str, known: tuple[str, ...]) -> None:
+def refuse_word(name: str, word: str, known: tuple[str, ...]) -> None:
     """Raise SettingsError for a word that is none of the ``known``."""
-    if said not in known:
-        raise SettingsError(f"{name} is {said!r}; give one of {', '.join(known)}")
+    if word not in known:
+        raise SettingsError(f"{name} is {word!r}; give one of {', '.join(known)}")

@@ -126,15 +126,15 @@ def train(
         raise typer.BadParameter(f"{output} is a file; give a folder", param_hint="--output")
     if name not in LADDER or LADDER[name].sees_pixels:
         need("baselines", "`sequestra train`")
-    asked = asked_task(open_csv, benchmark, attribute)
-    chosen = rung(name, asked.task) if name else None
+    task_asked = asked_task(open_csv, benchmark, attribute)
+    chosen = rung(name, task_asked.task) if name else None
     if chosen is not None and not chosen.sees_pixels:
         if network is not None:
             raise typer.BadParameter(
                 f"{name} has no network; leave one of both out", param_hint="--network"
             )
         _train_on_table(
-            open_csv, output, name, asked, validation_share, seed, calibration, sensitivity
+            open_csv, output, name, task_asked, validation_share, seed, calibration, sensitivity
         )
         return
     with _counting() as progress:
@@ -158,7 +158,7 @@ def train(
             imbalance=imbalance,
             calibration=calibration,
             sensitivity=sensitivity,
-            target_prevalence=target_prevalence or asked.prevalence,
+            target_prevalence=target_prevalence or task_asked.prevalence,
             pixel_bits=pixel_bits,
             checkpoint_minutes=checkpoint_minutes,
         )
@@ -166,7 +166,7 @@ def train(
             open_csv,
             output,
             settings,
-            task=asked.task,
+            task=task_asked.task,
             tracking_uri=tracking_uri,
             cache=cache,
             resume=resume,
@@ -217,8 +217,8 @@ def _tell(output: Path, card: Card, sensitivity: float | None) -> None:
         console.print(f"threshold {card.threshold:.6f} ({rule}, validation part)")
     validation = output / VALIDATION
     if validation.is_file():
-        told = score_options(task_of(card))
-        console.print(f"whole report: sequestra score {validation} {validation}{told}")
+        options = score_options(task_of(card))
+        console.print(f"whole report: sequestra score {validation} {validation}{options}")
 
 
 @app.command("send-metrics", rich_help_panel=PANEL)
@@ -238,8 +238,8 @@ def send_metrics(
     address = tracking_uri or configured_tracker() or tracking.beside(model)
     refuse_tracker(address)
     with console.status("sending"):
-        count, told = tracking.send(model, address)
-    console.print(f"{told}: {count} metrics sent")
+        count, run = tracking.send(model, address)
+    console.print(f"{run}: {count} metrics sent")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -100,18 +100,18 @@ def read_examples(
     Raises TrainingDataError when nothing can be read.
     """
     pixels: list[NDArray[np.float32]] = []
-    kept: list[bool] = []
+    usable: list[bool] = []
     listed = _Listed(task)
-    for done, case in enumerate(cases, start=1):
+    for number, case in enumerate(cases, start=1):
         for files in listed.of((case,), reader):
             try:
                 pixels.append(reader.read(files, size))
-                kept.append(True)
+                usable.append(True)
             except UnreadableImage:
-                kept.append(False)
+                usable.append(False)
         if progress is not None:
-            progress("reading images", done, len(cases))
-    shown = np.array(kept, dtype=np.bool_)
+            progress("reading images", number, len(cases))
+    shown = np.array(usable, dtype=np.bool_)
     listed.refuse_none(shown)
     return listed.examples(InMemory(np.stack(pixels)), shown, "")
 
@@ -185,21 +185,21 @@ class _Listed:
     def examples(self, pixels: Pixels, shown: NDArray[np.bool_], digest: str) -> Examples:
         """Keep the examples in ``shown`` (n,), and the cases that have one."""
         owner = np.concatenate(self.owners)[shown]
-        kept = np.unique(owner)
+        cases = np.unique(owner)
         place = np.zeros(self.n_cases, dtype=np.int64)
-        place[kept] = np.arange(len(kept))
+        place[cases] = np.arange(len(cases))
         # Patients are numbered in the order of their names: the split asks for no other order.
         rank = np.empty(len(self.patients), dtype=np.int64)
         names = np.array(list(self.patients), dtype=np.str_)
         rank[np.argsort(names, kind="stable")] = np.arange(len(names))
-        targets = np.concatenate(self.targets)[kept].astype(np.float64)
+        targets = np.concatenate(self.targets)[cases].astype(np.float64)
         return Examples(
             pixels=pixels,
             case_of_image=place[owner],
             targets=targets,
-            labels=np.frombuffer(bytes(self.labels), np.bool_)[kept],
-            patients=rank[np.concatenate(self.patient_of_case)[kept]],
-            numbers=kept,
+            labels=np.frombuffer(bytes(self.labels), np.bool_)[cases],
+            patients=rank[np.concatenate(self.patient_of_case)[cases]],
+            numbers=cases,
             unreadable=tuple(file for n, files in self.files if not shown[n] for file in files),
             n_unreadable=int((~shown).sum()),
             digest=digest,

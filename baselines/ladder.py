@@ -43,12 +43,12 @@ def rung(name: str, task: Task) -> Rung:
 
     if name not in LADDER:
         raise TaskError(f"baseline {name!r} is unknown; choose from {', '.join(LADDER)}")
-    found = LADDER[name]
-    if task.kind not in found.kinds:
+    step = LADDER[name]
+    if task.kind not in step.kinds:
         others = [other for other, each in LADDER.items() if task.kind in each.kinds]
         raise TaskError(
-            f"baseline {name} answers {', '.join(found.kinds)} tasks, and this one is {task.kind}"
+            f"baseline {name} answers {', '.join(step.kinds)} tasks, and this one is {task.kind}"
             f"{'' if task.kind != BINARY else ', as without --benchmark'}; choose from "
             f"{', '.join(others)}"
         )
-    return found
+    return step

@@ -78,12 +78,12 @@ def described(card: Card) -> str:
     """The card in words, as Markdown, under the headings of Mitchell et al. (FAT* 2019)."""
     name = card.baseline or card.network
     n_outputs = len(card.outputs)
-    seen = "the attributes in cases.csv" if card.baseline == "demographics" else "headers"
+    input_words = "the attributes in cases.csv" if card.baseline == "demographics" else "headers"
     if card.size:
-        seen = f"pictures of {card.size} x {card.size} pixels"
-        seen = f"volumes of {card.depth} such slices" if card.depth else seen
+        input_words = f"pictures of {card.size} x {card.size} pixels"
+        input_words = f"volumes of {card.depth} such slices" if card.depth else input_words
     if card.baseline == "prevalence":
-        seen = "nothing; every case gets the same answer"
+        input_words = "nothing; every case gets the same answer"
     calibrated = sorted({str(each.get("method", "platt")) for each in calibrations_of(card)})
     return "\n".join(
         (
@@ -100,7 +100,7 @@ def described(card: Card) -> str:
             f"- Kind of task: {card.kind}, {n_outputs} output{'s' if n_outputs > 1 else ''} "
             f"({', '.join(card.outputs)})",
             f"- Network or method: {card.network}",
-            f"- It reads: {seen}",
+            f"- It reads: {input_words}",
             f"- Calibration on the validation part: {', '.join(calibrated)}",
             "- Threshold: the benchmark says where grades are cut"
             if card.kind == ORDINAL
@@ -173,7 +173,7 @@ def _entry(entries: Mapping[str, Any], field: Field[Any]) -> Any:  # what the JS
 
 def task_of(card: Card) -> Task:
     """The task that a card's model answers."""
-    return Task(card.kind, card.outputs, card.grades, card.lowest)
+    return Task(kind=card.kind, outputs=card.outputs, grades=card.grades, lowest=card.lowest)
 
 
 def calibrations_of(card: Card) -> tuple[Mapping[str, Any], ...]:

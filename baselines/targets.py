@@ -75,7 +75,7 @@ def task_of(declared: Declared, outputs: Sequence[str] | None = None) -> Task:
     """The task of a benchmark, or of an open list; ``outputs`` as its contract names them."""
     grades = declared.highest - declared.lowest + 1 if declared.kind == ORDINAL else 0
     names = tuple(declared.outputs if outputs is None else outputs)
-    return Task(declared.kind, names, grades, declared.lowest)
+    return Task(kind=declared.kind, outputs=names, grades=grades, lowest=declared.lowest)
 
 
 def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
@@ -91,8 +91,8 @@ def targets_of(cases: Sequence[Case], task: Task) -> NDArray[np.float32]:
             f"the open list has no targets of {', '.join(lacking)}, which a {task.kind} task "
             "needs; write it with `sequestra sequester` of the same benchmark"
         )
-    found = [
+    columns = [
         [np.nan if case.targets[name] is None else case.targets[name] for name in task.outputs]
         for case in cases
     ]
-    return (np.array(found, dtype=np.float32) - task.lowest).reshape(-1, len(task.outputs))
+    return (np.array(columns, dtype=np.float32) - task.lowest).reshape(-1, len(task.outputs))

@@ -42,7 +42,7 @@ def write_validation(
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["case_id", "patient_id", *truth, *scores, *attributes])
-    for case, known, given in zip(
+    for case, known, answers in zip(
         cases, (targets + task.lowest).tolist(), outputs.tolist(), strict=True
     ):
         writer.writerow(
@@ -50,7 +50,7 @@ def write_validation(
                 case.case_id,
                 case.patient_id,
                 *_reference(task, known),
-                *(f"{value:.{DECIMALS}f}" for value in given),
+                *(f"{value:.{DECIMALS}f}" for value in answers),
                 *(case.attributes[name] for name in attributes),
             ]
         )

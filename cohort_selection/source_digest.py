@@ -1,4 +1,4 @@
-"""Takes a digest of what source code does; comments may change and modules may move.
+"""Takes a digest of what source code does; comments and names of variables may change.
 
 The header reader and the code that scores keep their results under such a digest. A digest of the
 text would have hours of work done again for a comment.
@@ -41,9 +41,10 @@ def source_digest(
     """Digest of the definitions in ``sources``, as 64 hexadecimal digits.
 
     Comments, docstrings, the sentences of raised errors, the words that explain a key of a
-    benchmark's file, the order of definitions and the modules that they stand in do not count. A
-    name that another source defines counts as that definition,
-    a name from a library as its full dotted name. ``root`` is the folder of the top packages.
+    benchmark's file, the names of variables inside a function, the order of definitions and the
+    modules that they stand in do not count. A name that another source defines counts as that
+    definition, a name from a library as its full dotted name. ``root`` is the folder of the top
+    packages.
 
     ``reached_from`` (module and name) leaves only what these definitions name, and what that names
     in turn; ``without`` are definitions that are never called from there, and count by name alone.
@@ -219,12 +220,14 @@ class _Writer:
     def __init__(self, module: _Module) -> None:
         self.module = module
         self.own = {single for name, _ in module.statements for single in name.split(",")}
-        self.local: list[set[str]] = []
+        self.local: list[_Scope] = []
         self.parts: list[_Part] = []
+        self.kept: frozenset[str] = frozenset()
         self.in_error = False
 
     def written(self, statement: ast.stmt) -> list[_Part]:
         """The parts of one statement of the module."""
+        self.kept = frozenset(_kept_names(statement))
         self._write(statement)
         return self.parts
 
@@ -258,7 +261,7 @@ class _Writer:
         if isinstance(node, ast.Call) and self._called(node) == "pydantic.Field":
             kept = [each for each in node.keywords if each.arg != "description"]
             node = ast.Call(node.func, node.args, kept)
-        bound = _bound(node)
+        bound = _scope(node, self.kept)
         before, self.in_error = self.in_error, self.in_error or isinstance(node, ast.Raise)
         if bound is not None:
             self.local.append(bound)
@@ -274,8 +277,17 @@ class _Writer:
         self.in_error = before
 
     def _meaning(self, name: str) -> _Part:
-        """What a name stands for; itself where it is local or built in."""
-        if any(name in names for names in self.local):
+        """What a name stands for; itself where it is a parameter or built in.
+
+        A variable of a function stands for its place: the depth of its scope, and how many
+        variables of that scope were written before it.
+        """
+        for depth, scope in reversed(list(enumerate(self.local))):
+            if name in scope.variables:
+                return f"variable {depth} {scope.numbers.setdefault(name, len(scope.numbers))}"
+            if name in scope.parameters:
+                return name
+        if any(name in scope.inside for scope in self.local):
             return name
         if name in self.own:
             return self.module.name, name
@@ -289,30 +301,94 @@ class _Writer:
 
     def _module(self, node: ast.expr) -> str:
         """The dotted name of the imported module that an expression is; empty for any other."""
-        if not isinstance(node, ast.Name) or any(node.id in names for names in self.local):
+        if not isinstance(node, ast.Name) or any(node.id in scope.inside for scope in self.local):
             return ""
         module, inner = self.module.imported.get(node.id, ("", ""))
         return f"{module}.{inner}" if inner else module
 
 
-def _bound(node: ast.AST) -> set[str] | None:
-    """Names that are local to a function or a comprehension; None for any other node."""
+@dataclass(slots=True)
+class _Scope:
+    """Names of a function or a comprehension."""
+
+    parameters: frozenset[str]
+    variables: frozenset[str]
+    inside: frozenset[str]
+    """Names that it or anything within it binds."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Variables in the order in which they were written."""
+
+
+def _scope(node: ast.AST, kept: frozenset[str]) -> _Scope | None:
+    """The scope that a function or a comprehension opens; None for any other node.
+
+    A name of ``kept`` counts by its letters.
+    """
     if isinstance(node, _Function):
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-        return {each.arg for each in every} | set(_assigned(node))
+        parameters = frozenset(each.arg for each in _arguments(node))
+    elif isinstance(node, _Comprehension):
+        parameters = frozenset()
+    else:
+        return None
+    own = frozenset(_assigned(node, nested=False)) - kept
+    inside = parameters | frozenset(_assigned(node))
+    return _Scope(parameters=parameters, variables=own, inside=inside)
+
+
+def _arguments(function: _Function) -> Iterator[ast.arg]:
+    arguments = function.args
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from (each for each in (arguments.vararg, arguments.kwarg) if each is not None)
+
+
+def _kept_names(statement: ast.stmt) -> Iterator[str]:
+    """Names in ``statement`` that count by their letters.
+
+    Callers may write a parameter's name. The others do not belong to one scope alone, or the
+    syntax tree has them as text.
+    """
+    for node in ast.walk(statement):
+        if isinstance(node, _Function | _Comprehension):
+            outside = {each.id for each in _read_outside(node)}
+            yield from outside.intersection(_assigned(node, nested=False))
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Nonlocal | ast.Global):
+            yield from node.names
+        elif isinstance(node, ast.NamedExpr):
+            yield node.target.id
+        elif isinstance(node, ast.ClassDef):
+            yield from _assigned(node, nested=False)
+        elif isinstance(node, _Import):
+            yield from (name for name, _ in _imported(node))
+        elif isinstance(node, ast.MatchAs | ast.MatchStar):
+            yield node.name or ""
+        if isinstance(node, ast.ExceptHandler | _Definition):
+            yield node.name or ""
+
+
+def _read_outside(node: _Function | _Comprehension) -> Iterator[ast.Name]:
+    """Names that stand within ``node`` and are looked up around it."""
+    parts: list[ast.AST] = []
     if isinstance(node, _Comprehension):
-        return set(_assigned(node))
-    return None
+        parts.append(node.generators[0].iter)
+    else:
+        parts.append(node.args)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        parts += [*node.decorator_list, *([node.returns] if node.returns else [])]
+    for part in parts:
+        yield from (each for each in ast.walk(part) if isinstance(each, ast.Name))
 
 
-def _assigned(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+def _assigned(node: ast.AST, *, nested: bool = True) -> Iterator[str]:
+    """Names that are bound within ``node``, or without ``nested`` in its own scope alone."""
+    for inner in ast.iter_child_nodes(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
             yield inner.id
-        elif isinstance(inner, ast.ExceptHandler | _Definition) and inner is not node:
+        elif isinstance(inner, ast.ExceptHandler | _Definition):
             yield inner.name or ""
+        if nested or not isinstance(inner, _Function | _Comprehension | ast.ClassDef):
+            yield from _assigned(inner, nested=nested)
 
 
 def _digest(*parts: str) -> str:

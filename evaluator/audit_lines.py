@@ -75,28 +75,28 @@ def lines(ledger: Ledger, *, submission: str, team: str, event: str) -> list[str
     ]
 
 
-def verified(found: Verified, *, trusted: bool) -> list[str]:
+def verified(verification: Verified, *, trusted: bool) -> list[str]:
     """What was verified, and what was not; problems are not among it.
 
     ``trusted`` is off where the only keys at hand were those that the ledger itself names.
     """
     sentences = []
-    if not found.problems:
+    if not verification.problems:
         sentences.append(
-            f"{found.entries} audit entries, {found.heads} signed heads and {found.releases} "
-            f"signed releases: nothing was changed"
+            f"{verification.entries} audit entries, {verification.heads} signed heads and "
+            f"{verification.releases} signed releases: nothing was changed"
         )
-    if found.unsigned:
+    if verification.unsigned:
         sentences.append(
-            f"releases without a signature: {found.unsigned}. `sequestra run` signs what this "
-            f"installation scored since it has a key"
+            f"releases without a signature: {verification.unsigned}. `sequestra run` signs what "
+            f"this installation scored since it has a key"
         )
-    if found.foreign:
+    if verification.foreign:
         sentences.append(
-            f"signatures of other keys, which were not verified: {found.foreign}. Name their "
-            f"public keys with --key"
+            f"signatures of other keys, which were not verified: {verification.foreign}. Name "
+            f"their public keys with --key"
         )
-    if not trusted and found.heads:
+    if not trusted and verification.heads:
         sentences.append(
             "the signatures were verified by the keys that the ledger itself names: name a public "
             "key that you had from the steward with --key"

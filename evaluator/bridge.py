@@ -38,8 +38,8 @@ def bridge(
     """
     installation.benchmark(name)  # refuses a name that no benchmark has
     ledger = installation.ledger()
-    there = ledger.read(lambda connection: retirement.next_draw(connection, name))
-    if there is None:
+    next_name = ledger.read(lambda connection: retirement.next_draw(connection, name))
+    if next_name is None:
         raise SubmissionError(
             f"benchmark {name!r} has no next draw; `sequestra draw next {name}` makes it"
         )
@@ -53,18 +53,18 @@ def bridge(
             f"benchmark {name!r} has no released submission {unknown[0]!r}; `sequestra status` "
             f"lists all submissions"
         )
-    successor = installation.benchmark(there)
+    successor = installation.benchmark(next_name)
     standing = {
         _same(each): each
         for each in ledger.submissions()
-        if each.benchmark == there and each.state not in (State.FAILED, State.REJECTED)
+        if each.benchmark == next_name and each.state not in (State.FAILED, State.REJECTED)
     }
-    found = []
+    bridged = []
     for former in released.values():
         if chosen and former.submission_id not in chosen:
             continue
         if _same(former) in standing:
-            found.append(Bridged(former, standing[_same(former)]))
+            bridged.append(Bridged(former, standing[_same(former)]))
             continue
         try:
             entered = submit(
@@ -77,12 +77,12 @@ def bridge(
                 threshold=former.threshold,
             )
         except (QuotaError, EntryError, ContractBroken) as refusal:
-            found.append(Bridged(former, None, str(refusal)))
+            bridged.append(Bridged(former, None, str(refusal)))
             continue
         ledger.record(retirement.BRIDGE, entered.submission_id, former.submission_id)
         standing[_same(former)] = entered
-        found.append(Bridged(former, entered))
-    return found
+        bridged.append(Bridged(former, entered))
+    return bridged
 
 
 def _same(submission: Submission) -> tuple[str, str, str, float]:

@@ -126,10 +126,10 @@ class Comparison:
 
     @cached_property
     def _pairs(self) -> dict[frozenset[str], list[ComparedPair]]:
-        found: dict[frozenset[str], list[ComparedPair]] = {}
+        pairs: dict[frozenset[str], list[ComparedPair]] = {}
         for pair in sorted(self.pairs, key=lambda pair: (pair.attribute, pair.level) != OVERALL):
-            found.setdefault(frozenset((pair.first, pair.second)), []).append(pair)
-        return found
+            pairs.setdefault(frozenset((pair.first, pair.second)), []).append(pair)
+        return pairs
 
     @property
     def digest(self) -> str:
@@ -150,9 +150,9 @@ class Comparison:
 
 
 def _parse(document: dict[str, Any]) -> Comparison:
-    found = document.pop("schema")
-    if found != SCHEMA:
-        raise ValueError(f"its schema is {found!r}")
+    schema = document.pop("schema")
+    if schema != SCHEMA:
+        raise ValueError(f"its schema is {schema!r}")
     return Comparison(
         frozen_at=datetime.fromisoformat(document.pop("frozen_at")),
         entries=tuple(ComparedEntry(**entry) for entry in document.pop("entries")),

@@ -63,13 +63,13 @@ def study_file() -> Path:
 
 
 def _shipped(name: str) -> Path:
-    found = shipped.benchmarks().get(f"{name}.toml")
-    if found is None:
+    file = shipped.benchmarks().get(f"{name}.toml")
+    if file is None:
         raise DemoError(
             f"{name}.toml is not part of this installation; install Sequestra again, from a wheel "
             f"or a whole checkout"
         )
-    return found
+    return file
 
 
 def refuse_unprepared() -> None:
@@ -191,12 +191,14 @@ def _held(home: Path) -> str:
     """The id of the study's submission, which waits for its reviewer."""
     ledger = Installation.existing(home).ledger()
     try:
-        found = [each for each in ledger.submissions(state=State.HELD) if each.benchmark == _STUDY]
+        waiting = [
+            each for each in ledger.submissions(state=State.HELD) if each.benchmark == _STUDY
+        ]
     finally:
         ledger.close()
-    if not found:
+    if not waiting:
         raise DemoError("the study's submission is not held for review; see above")
-    return found[0].submission_id
+    return waiting[0].submission_id
 
 
 def _environment() -> dict[str, str]:

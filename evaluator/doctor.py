@@ -44,8 +44,8 @@ def examine(installation: Installation) -> list[Finding]:
     root = installation.root
     machine = [_names(), _engine(), _disk(root), _key(root)]
     if not root.is_dir():
-        seen = f"none in {root} yet; `sequestra sequester FILE.toml` makes one"
-        return [*machine, Finding("installation", True, seen)]
+        state = f"none in {root} yet; `sequestra sequester FILE.toml` makes one"
+        return [*machine, Finding("installation", True, state)]
     stores = [_ledger(installation), _signing_key(installation), _tracker(installation)]
     return [*machine, *stores, *_cohorts(installation)]
 
@@ -61,15 +61,15 @@ def _names() -> Finding:
     foreign = foreign_owners()
     if not foreign:
         return Finding("package names", True, "no other distribution owns one of ours")
-    said = "; ".join(f"{name} also belongs to {', '.join(who)}" for name, who in foreign.items())
-    return Finding("package names", False, f"{said}: install into an environment of its own")
+    names = "; ".join(f"{name} also belongs to {', '.join(who)}" for name, who in foreign.items())
+    return Finding("package names", False, f"{names}: install into an environment of its own")
 
 
 def _engine() -> Finding:
     try:
         engine = Engine.connect()
-        seen = f"{engine.connection.description()}, images in its {engine.connection.store} store"
-        return Finding("container engine", True, seen)
+        state = f"{engine.connection.description()}, images in its {engine.connection.store} store"
+        return Finding("container engine", True, state)
     except EngineUnavailable as error:
         return Finding("container engine", False, str(error))
 
@@ -80,20 +80,20 @@ def _disk(root: Path) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    seen = f"{free / 1e9:.1f} GB free in {folder}"
+    state = f"{free / 1e9:.1f} GB free in {folder}"
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         return Finding("disk", False, f"{folder} cannot be written to; name another with --home")
     if free < LEAST_FREE_BYTES:
-        return Finding("disk", False, f"{seen}; images and sealed copies take more: free some")
-    return Finding("disk", True, seen)
+        return Finding("disk", False, f"{state}; images and sealed copies take more: free some")
+    return Finding("disk", True, state)
 
 
 def _key(root: Path) -> Finding:
     """Whether the place of the key that opens the labels is fit for it."""
     configured = os.environ.get(KEY_VARIABLE)
     if not configured:
-        seen = f"each lies beside its sealed cohort; {KEY_VARIABLE} names another place"
-        return Finding("enclave keys", True, seen)
+        state = f"each lies beside its sealed cohort; {KEY_VARIABLE} names another place"
+        return Finding("enclave keys", True, state)
     path = Path(configured)
     if path.exists():
         try:
@@ -102,8 +102,8 @@ def _key(root: Path) -> Finding:
             return Finding("enclave key", False, str(error))
         return Finding("enclave key", True, f"{path}, which only its owner can read")
     if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-        seen = f"{KEY_VARIABLE} is {path}, and no file can be made there; name another place"
-        return Finding("enclave key", False, seen)
+        state = f"{KEY_VARIABLE} is {path}, and no file can be made there; name another place"
+        return Finding("enclave key", False, state)
     return Finding("enclave key", True, f"the first seal makes it: {path}")
 
 
@@ -117,10 +117,10 @@ def _ledger(installation: Installation) -> Finding:
         return Finding("ledger", False, str(error))
     waiting = len(untracked(installation, ledger))
     tracked = f"{waiting} wait for `sequestra run --wait`" if waiting else "all in MLflow"
-    seen = "; ".join(problems) or (
+    state = "; ".join(problems) or (
         f"{len(ledger.submissions())} submissions, audit chain whole, {tracked}"
     )
-    return Finding("ledger", not problems, seen)
+    return Finding("ledger", not problems, state)
 
 
 def _signing_key(installation: Installation) -> Finding:
@@ -129,15 +129,15 @@ def _signing_key(installation: Installation) -> Finding:
         keys = own_keys(installation)
     except SigningError as error:
         return Finding("signing key", False, str(error))
-    seen = f"key {keys[0].key_id:.16}" if keys else "the first `sequestra run` makes it"
-    return Finding("signing key", True, seen)
+    state = f"key {keys[0].key_id:.16}" if keys else "the first `sequestra run` makes it"
+    return Finding("signing key", True, state)
 
 
 def _tracker(installation: Installation) -> Finding:
     address = installation.tracking_uri
-    found = tracker_fault(address)
-    seen = f"MLflow can be at {without_password(address)}" if found is None else found.sentence
-    return Finding("tracker", found is None, seen)
+    fault = tracker_fault(address)
+    state = f"MLflow can be at {without_password(address)}" if fault is None else fault.sentence
+    return Finding("tracker", fault is None, state)
 
 
 def _cohorts(installation: Installation) -> list[Finding]:

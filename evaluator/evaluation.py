@@ -57,9 +57,9 @@ def judged_by(submission: Submission, benchmark: Benchmark, cohort: Cohort) -> J
         plan=benchmark.analysis,
         plan_digest=benchmark.plan_digest,
         threshold=submission.threshold,
-        weights=lambda given: against_target(given.cases, cohort.target, case_control=case_control),
+        weights=lambda cases: against_target(cases.cases, cohort.target, case_control=case_control),
         minimum=benchmark.disclosure.minimum_cell,
-        part_weights=lambda given: against_target(given.cases, of_part, case_control=case_control),
+        part_weights=lambda cases: against_target(cases.cases, of_part, case_control=case_control),
     )
 
 
@@ -85,13 +85,13 @@ def evaluate(
     code = code_version()
     key = evaluation_key(submission, cohort, benchmark.plan_digest, code)
     cases = read_cases(cohort, predictions, benchmark.outputs)
-    kept = enclave.evaluation(submission.submission_id, key)
+    stored = enclave.evaluation(submission.submission_id, key)
     by = judged_by(submission, benchmark, cohort)
-    if kept is None:
+    if stored is None:
         full = judge(cases, by)
         enclave.keep_evaluation(submission.submission_id, key, full)
     else:
-        full = read_evaluation(kept)
+        full = read_evaluation(stored)
     rules = Rules(
         submission=submission,
         cohort_digest=cohort.digest,
@@ -118,7 +118,7 @@ def evaluate(
 def _look(
     benchmark: Benchmark,
     cohort: Cohort,
-    given: ScoredCases,
+    scored: ScoredCases,
     full: Evaluation,
     enclave: Enclave,
     practice: float | None,
@@ -126,16 +126,16 @@ def _look(
     """A look as the ladder and Thresholdout need it."""
 
     def scores_of(submission_id: str) -> NDArray[np.float64]:
-        kept = enclave.predictions(submission_id, cohort.digest)
-        if kept is None:
+        stored = enclave.predictions(submission_id, cohort.digest)
+        if stored is None:
             raise EnclaveError(f"submission {submission_id} has an answer and no predictions")
-        return np.array([kept.values[case.case_id][0] for case in given.cases], dtype=np.float64)
+        return np.array([stored.values[case.case_id][0] for case in scored.cases], dtype=np.float64)
 
     values = [r.estimate.value for r in full.results if r.group == OVERALL and r.metric == "auroc"]
     return answering.Look(
-        labels=given.labels,
-        scores=given.scores,
-        patients=given.patients,
+        labels=scored.labels,
+        scores=scored.scores,
+        patients=scored.patients,
         auroc=values[0] if values else None,
         practice=practice,
         lifetime=benchmark.quota.lifetime,

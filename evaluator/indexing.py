@@ -49,14 +49,14 @@ class Place:
             kind = "server"
         elif self.source.lower().endswith(".json") and Path(self.source).is_file():
             kind = "manifest"
-        given: dict[str, tuple[object, str]] = {
+        places: dict[str, tuple[object, str]] = {
             "--downloads": (self.downloads, "manifest"),
             "--from": (self.first, "server"),
             "--until": (self.last, "server"),
             "--ca-file": (self.authorities, "server"),
         }
         words = {"server": "a DICOMweb server", "manifest": "a Gen3 manifest (.json)"}
-        for option, (value, of) in given.items():
+        for option, (value, of) in places.items():
             if value is not None and of != kind:
                 raise OptionError(f"{option} belongs to {words[of]}, and {self.source} is none")
         if self.first and self.last and self.last < self.first:

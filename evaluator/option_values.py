@@ -28,13 +28,13 @@ def pairs(
     texts: Sequence[str], option: str = "--column", example: str = "patient='Patient ID'"
 ) -> dict[str, str]:
     """Read NAME=VALUE options; raise OptionError."""
-    found = {}
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise OptionError(f"{option} is {text!r}; give NAME=COLUMN, such as {example}")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def whole_numbers(text: str, option: str) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise OptionError(f"{option} is {text!r}; give whole numbers and commas, such as 0,18,65")
-    found = tuple(int(part) for part in parts)
-    if sorted(set(found)) != list(found):
+    numbers = tuple(int(part) for part in parts)
+    if sorted(set(numbers)) != list(numbers):
         raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
-    return found
+    return numbers

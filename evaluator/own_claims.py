@@ -70,8 +70,8 @@ def judge_tables(
             f"the tables have {len(inputs)} labels ({', '.join(sorted(inputs)[:5])} ...) and "
             f"claims are about one; name it with --label"
         )
-    (given,) = inputs.values()
-    cases = _cases(given)
+    (scores,) = inputs.values()
+    cases = _cases(scores)
     comparators = {
         name: read_comparator(
             name, declared, _folder(declared.file, claims, (predictions, truth))
@@ -81,13 +81,13 @@ def judge_tables(
     judged = judge_study(
         sealed(study, cases, comparators),
         _Given(
-            labels=given.y,
-            scores=given.scores,
+            labels=scores.y,
+            scores=scores.scores,
             patients=np.array([case.patient_id for case in cases]),
-            attributes=given.attributes,
+            attributes=scores.attributes,
             comparators={
-                name: np.array([said[case.case_id] for case in cases])
-                for name, said in comparators.items()
+                name: np.array([answers[case.case_id] for case in cases])
+                for name, answers in comparators.items()
             },
         ),
         Asked(threshold=0.5 if threshold is None else threshold, look=1),
@@ -95,10 +95,10 @@ def judge_tables(
     return replace(judged, self_scored=True)
 
 
-def _cases(given: ScoringInput) -> list[Case]:
+def _cases(scores: ScoringInput) -> list[Case]:
     """The rows as cases; each is a patient of its own where no column names patients."""
-    patients = given.case_id if given.patient_id is None else given.patient_id
-    columns = {name: levels.tolist() for name, levels in given.attributes.items()}
+    patients = scores.case_id if scores.patient_id is None else scores.patient_id
+    columns = {name: levels.tolist() for name, levels in scores.attributes.items()}
     return [
         Case(
             case_id=str(case),
@@ -108,7 +108,7 @@ def _cases(given: ScoringInput) -> list[Case]:
             attributes={name: levels[place] for name, levels in columns.items()},
         )
         for place, (case, patient, label) in enumerate(
-            zip(given.case_id, patients, given.y, strict=True)
+            zip(scores.case_id, patients, scores.y, strict=True)
         )
     ]
 
@@ -144,14 +144,14 @@ def read_claims(path: Path) -> DeclaredStudy:
     """
     path = shipped.resolved(path)
     document = _document(path)
-    found = read_study(
+    study = read_study(
         document.get("study"), document.get("claims"), document.get("comparators"), path
     )
-    if found is None:
+    if study is None:
         raise ClaimsError(
             f"{path.name} declares no claim; add a [[claims]] table, or leave out --claims"
         )
-    return found
+    return study
 
 
 def _document(path: Path) -> Mapping[str, object]:

@@ -69,16 +69,16 @@ def score_regions(
         )
     read = _read(predictions, cases, task)
     _refuse_misplaced(cases, task, beside(open_list).name)
-    given = _beside(cases, read)
+    scored = _beside(cases, read)
     by = Judged(
         task=task,
-        plan=_of_these(analysis, given),
+        plan=_of_these(analysis, scored),
         plan_digest=analysis.digest,
         threshold=0.5,
         weights=lambda _: None,
         minimum=1,
     )
-    return judge(given, by)
+    return judge(scored, by)
 
 
 def _read(path: Path, cases: Sequence[Case], task: Task) -> Predictions:
@@ -151,13 +151,13 @@ def _beside(cases: tuple[Case, ...], predictions: Predictions) -> ScoredCases:
     )
 
 
-def _of_these(analysis: AnalysisPlan, given: ScoredCases) -> AnalysisPlan:
+def _of_these(analysis: AnalysisPlan, scored: ScoredCases) -> AnalysisPlan:
     """The plan with the groups that the list has; a plan names what a cohort has."""
-    here = given.attributes
+    attributes = scored.attributes
     return replace(
         analysis,
-        subgroups=tuple(name for name in analysis.subgroups if name in here),
+        subgroups=tuple(name for name in analysis.subgroups if name in attributes),
         intersections=tuple(
-            names for names in analysis.intersections if all(name in here for name in names)
+            names for names in analysis.intersections if all(name in attributes for name in names)
         ),
     )

@@ -56,23 +56,23 @@ def with_panels(released: Release, panels: Mapping[str, Panel], cases: Cases) ->
     """The release with its model beside each panel, for the figures that it shows."""
     if not panels or released.rule.feedback in ONE_FIGURE:
         return released
-    found = tuple(
+    compared = tuple(
         shown
         for name, declared in panels.items()
         for shown in _of_panel(released, name, declared, cases)
     )
-    return replace(released, panels=found) if found else released
+    return replace(released, panels=compared) if compared else released
 
 
 def _of_panel(released: Release, name: str, declared: Panel, cases: Cases) -> Iterator[ShownPanel]:
-    said = panel_reads(name, cases.comparators)
-    if said.scores is not None and _is_shown(released, "auroc"):
-        yield from _shown(released, name, declared, cases, "auroc", said.scores, cases.scores)
-    if said.calls is not None:
+    answers = panel_reads(name, cases.comparators)
+    if answers.scores is not None and _is_shown(released, "auroc"):
+        yield from _shown(released, name, declared, cases, "auroc", answers.scores, cases.scores)
+    if answers.calls is not None:
         calls = called(cases.scores, released.threshold).astype(np.float64)
         for figure in _OF_CALLS:
             if _is_shown(released, figure):
-                yield from _shown(released, name, declared, cases, figure, said.calls, calls)
+                yield from _shown(released, name, declared, cases, figure, answers.calls, calls)
 
 
 def _is_shown(released: Release, figure: str) -> bool:
@@ -91,7 +91,7 @@ def _shown(
 ) -> Iterator[ShownPanel]:
     """One comparison, or none where the data do not bear it."""
     try:
-        found = against_panel(
+        against = against_panel(
             reads(cases.labels, values[None], cases.patients),
             model,
             _OF_CALLS.get(figure, figures.auroc),
@@ -100,23 +100,23 @@ def _shown(
         )
     except UndefinedMetric:
         return
-    yield _rounded(found, released, name, figure)
+    yield _rounded(against, released, name, figure)
 
 
-def _rounded(found: AgainstPanel, released: Release, name: str, figure: str) -> ShownPanel:
-    mean, mean_low, mean_high = _three(found.panel, released)
-    value, low, high = _three(found.difference, released)
+def _rounded(against: AgainstPanel, released: Release, name: str, figure: str) -> ShownPanel:
+    mean, mean_low, mean_high = _three(against.panel, released)
+    value, low, high = _three(against.difference, released)
     return ShownPanel(
         panel=name,
         figure=figure,
-        n_readers=len(found.readers),
+        n_readers=len(against.readers),
         mean=mean,
         mean_low=mean_low,
         mean_high=mean_high,
         difference=value,
         low=low,
         high=high,
-        margin=found.margin,
+        margin=against.margin,
     )
 
 

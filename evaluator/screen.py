@@ -61,10 +61,10 @@ class Screen(Console):
     @property
     def size(self) -> ConsoleDimensions:
         """Columns and lines; a pipe has as many columns as a line needs."""
-        found = cast("ConsoleDimensions", Console.size.__get__(self))
+        size = cast("ConsoleDimensions", Console.size.__get__(self))
         if self._width is None and not self.file.isatty():
-            return ConsoleDimensions(UNBOUNDED, found.height)
-        return found
+            return ConsoleDimensions(UNBOUNDED, size.height)
+        return size
 
     @size.setter
     def size(self, new_size: tuple[int, int]) -> None:
@@ -130,11 +130,11 @@ def shown(text: str, encoding: str = "utf-8") -> str:
     A line's end and a tab stay; what is not in ``encoding`` is written by its number.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(8)
-    seen = "".join(
+    text_shown = "".join(
         each if each == "\n" or unicodedata.category(each) not in _UNSEEN else _numbered(each)
         for each in lines
     )
-    return encodable(seen, encoding)
+    return encodable(text_shown, encoding)
 
 
 def encodable(text: str, encoding: str) -> str:

@@ -10,8 +10,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def benchmarks() -> dict[str, Path]:
     """The files that come along, by name; none where an installation left them out."""
     for folder in (_PACKAGE / "benchmarks", _PACKAGE.parent / "benchmarks"):
-        if found := sorted(folder.glob("*.toml")):
-            return {path.name: path for path in found}
+        if files := sorted(folder.glob("*.toml")):
+            return {path.name: path for path in files}
     return {}
 
 

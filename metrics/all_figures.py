@@ -62,39 +62,39 @@ def estimates_of(
     metrics: Sequence[str], group: Group, choices: Choices, confidences: Sequence[float]
 ) -> list[dict[str, Estimate]]:
     """Some figures of a group by name, at each confidence."""
-    found: list[dict[str, Estimate]] = [{} for _ in confidences]
+    by_level: list[dict[str, Estimate]] = [{} for _ in confidences]
     of = {} if choices.no_calibration else _smooth_figures(choices)
     for name in [name for name in metrics if name in of]:
         try:
             found_here = smooth.estimates(group, of[name](group), confidences)
-            made = [group.without_point(estimate) for estimate in found_here]
+            finished = [group.without_point(estimate) for estimate in found_here]
         except UndefinedMetric as reason:
-            made = [group.undefined(str(reason)) for _ in confidences]
-        for estimates, estimate in zip(found, made, strict=True):
+            finished = [group.undefined(str(reason)) for _ in confidences]
+        for estimates, estimate in zip(by_level, finished, strict=True):
             estimates[name] = estimate
-    for estimates, confidence in zip(found, confidences, strict=True):
+    for estimates, confidence in zip(by_level, confidences, strict=True):
         makers = _makers(replace(choices, confidence=confidence))
         for name in metrics:
             if name not in of:
                 estimates[name] = _made(makers[name], group)
-    return found
+    return by_level
 
 
 def _smooth_figures(choices: Choices) -> dict[str, Callable[[Group], smooth.Smooth]]:
-    made = dict(smooth.FIGURES)
+    by_name = dict(smooth.FIGURES)
     at = {f"prevalence_{share:g}": share for share in choices.prevalences}
     for ending, share in {**at, "cohort_prevalence": choices.cohort_prevalence}.items():
-        made[f"brier_at_{ending}"] = partial(smooth.brier_at_prevalence, prevalence=share)
-    return made
+        by_name[f"brier_at_{ending}"] = partial(smooth.brier_at_prevalence, prevalence=share)
+    return by_name
 
 
 def influence_of(metric: str, group: Group, choices: Choices) -> Floats | None:
     """How far each case (cases,) moves a figure; None where the figure has no such form here."""
     if metric == "auroc":
-        found = placements(group.y, group.s)
+        placed = placements(group.y, group.s)
         moved = np.empty(group.y.size)
-        moved[group.y] = (found.positive - found.auroc) / found.positive.size
-        moved[~group.y] = (found.negative - found.auroc) / found.negative.size
+        moved[group.y] = (placed.positive - placed.auroc) / placed.positive.size
+        moved[~group.y] = (placed.negative - placed.auroc) / placed.negative.size
         return moved
     of = _smooth_figures(choices)
     if metric in of:
@@ -118,7 +118,7 @@ _Maker = Callable[[Group], Estimate]
 
 
 def _makers(choices: Choices) -> dict[str, _Maker]:
-    made: dict[str, _Maker] = {
+    makers: dict[str, _Maker] = {
         "auroc": partial(_auroc, choices=choices),
         "average_precision": lambda g: _with_interval(
             g,
@@ -126,26 +126,26 @@ def _makers(choices: Choices) -> dict[str, _Maker]:
             lambda: roc_intervals.average_precision_interval(g, choices.confidence),
         ),
     }
-    made.update(_declared_points(choices))
+    makers.update(_declared_points(choices))
     if choices.no_calibration:
-        made["kendall_tau_b"] = lambda g: _with_interval(
+        makers["kendall_tau_b"] = lambda g: _with_interval(
             g,
             agreement.kendall_tau_b(g.y, g.s),
             lambda: kendall_tau_b_interval(g, g.y, g.s, choices.confidence),
         )
-    of_ranks = frozenset(made)
+    of_ranks = frozenset(makers)
     for name, smooth_figure in _smooth_figures(choices).items():
-        made[name] = lambda g, f=smooth_figure: smooth.estimate(g, f(g), choices.confidence)  # type: ignore[misc]
-    made["ece"] = partial(_ece, choices=choices)
+        makers[name] = lambda g, f=smooth_figure: smooth.estimate(g, f(g), choices.confidence)  # type: ignore[misc]
+    makers["ece"] = partial(_ece, choices=choices)
     if choices.smooth_calibration:
-        made.update(_curves(choices))
-    of_probabilities = [name for name in made if name not in of_ranks]
+        makers.update(_curves(choices))
+    of_probabilities = [name for name in makers if name not in of_ranks]
     if choices.threshold is not None:
-        made.update(_operating_point(choices, choices.threshold))
+        makers.update(_operating_point(choices, choices.threshold))
         of_probabilities.append("net_benefit")
     if choices.no_calibration:
-        made |= {name: _no_calibration(choices) for name in of_probabilities if name in made}
-    return made
+        makers |= {name: _no_calibration(choices) for name in of_probabilities if name in makers}
+    return makers
 
 
 def _no_calibration(choices: Choices) -> _Maker:
@@ -160,19 +160,19 @@ def _curves(choices: Choices) -> dict[str, _Maker]:
 
     @lru_cache(maxsize=1)
     def values_of(group: Group) -> dict[str, float]:
-        found: dict[str, float] = {}
+        values: dict[str, float] = {}
         with suppress(UndefinedMetric):
             curve = curves.integrated_calibration(group.y, group.s)
             farthest = min(1.0, curve.emax)  # a local line may leave [0, 1]
-            found |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": farthest}
-        found["smooth_ece"] = curves.smooth_ece(group.y, group.s)
+            values |= {"ici": curve.ici, "e50": curve.e50, "e90": curve.e90, "emax": farthest}
+        values["smooth_ece"] = curves.smooth_ece(group.y, group.s)
         with suppress(UndefinedMetric):
             error = curves.root_mean_square_calibration_error_debiased
-            found["rms_calibration_error_debiased"] = error(group.y, group.s)
+            values["rms_calibration_error_debiased"] = error(group.y, group.s)
         parts = curves.corp(group.y, group.s)
-        found["corp_miscalibration"] = parts.miscalibration
-        found["corp_discrimination"] = parts.discrimination
-        return found
+        values["corp_miscalibration"] = parts.miscalibration
+        values["corp_discrimination"] = parts.discrimination
+        return values
 
     @lru_cache(maxsize=1)
     def intervals_of(group: Group) -> dict[str, Interval]:
@@ -190,9 +190,9 @@ def _curves(choices: Choices) -> dict[str, _Maker]:
         value = curves.spiegelhalter(group.y, group.s).p_value
         return group.estimate(value, (None, None), "no interval; cases taken as independent")
 
-    made: dict[str, _Maker] = {name: partial(make, name=name) for name in _CURVES}
-    made["spiegelhalter_p"] = spiegelhalter
-    return made
+    makers: dict[str, _Maker] = {name: partial(make, name=name) for name in _CURVES}
+    makers["spiegelhalter_p"] = spiegelhalter
+    return makers
 
 
 _CURVES = (
@@ -218,28 +218,28 @@ def _auroc(group: Group, choices: Choices) -> Estimate:
 
 
 def _declared_points(choices: Choices) -> dict[str, _Maker]:
-    made: dict[str, _Maker] = {}
+    makers: dict[str, _Maker] = {}
     confidence = choices.confidence
     for level in choices.specificities:
-        made[f"sensitivity_at_specificity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
+        makers[f"sensitivity_at_specificity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
             g,
             discrimination.sensitivity_at(g.y, g.s, x),
             lambda: roc_intervals.sensitivity_at_interval(g, x, confidence),
         )
     for level in choices.sensitivities:
-        made[f"specificity_at_sensitivity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
+        makers[f"specificity_at_sensitivity_{level:g}"] = lambda g, x=level: _with_interval(  # type: ignore[misc]
             g,
             discrimination.specificity_at(g.y, g.s, x),
             lambda: roc_intervals.specificity_at_interval(g, x, confidence),
         )
     if choices.partial_auroc is not None:
         low, high = choices.partial_auroc
-        made[f"partial_auroc_{low:g}_{high:g}"] = lambda g: _with_interval(
+        makers[f"partial_auroc_{low:g}_{high:g}"] = lambda g: _with_interval(
             g,
             discrimination.partial_auroc(g.y, g.s, low, high),
             lambda: roc_intervals.partial_auroc_interval(g, low, high, confidence),
         )
-    return made
+    return makers
 
 
 def _operating_point(choices: Choices, threshold: float) -> dict[str, _Maker]:
@@ -249,10 +249,10 @@ def _operating_point(choices: Choices, threshold: float) -> dict[str, _Maker]:
     def table_of(group: Group) -> intervals.Table:
         return intervals.table_of(group, threshold, choices.confidence)
 
-    made = intervals.makers(threshold, choices.prevalences, choices.cohort_prevalence)
+    makers = intervals.makers(threshold, choices.prevalences, choices.cohort_prevalence)
     return {
         name: lambda g, f=figure: f(table_of(g))  # type: ignore[misc]
-        for name, figure in made.items()
+        for name, figure in makers.items()
     }
 
 

@@ -108,8 +108,8 @@ def renumbered(number: Ints) -> tuple[Ints, int]:
 
 def logit(p: Floats) -> Floats:
     """Log odds of probabilities, kept ``PROBABILITY_FLOOR`` away from 0 and 1."""
-    kept = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
+    clipped = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
 def expit(x: Floats) -> Floats:

@@ -67,7 +67,7 @@ class FigureName:
 def _read(text: str) -> FigureName:
     kind = next((each for each in _ENDINGS if text.endswith(each)), Kind.PLAIN)
     rest = text.removesuffix(kind)
-    found = _AT_VALUES.fullmatch(rest)
-    if found is None:
+    parts = _AT_VALUES.fullmatch(rest)
+    if parts is None:
         return FigureName(rest, (), kind)
-    return FigureName(found["base"], tuple(found["at"].split("_")), kind)
+    return FigureName(parts["base"], tuple(parts["at"].split("_")), kind)

@@ -218,17 +218,17 @@ def _figures(
 
 def _text(documented: object) -> list[str]:
     """Paragraphs of a docstring, with Formula and Source on lines of their own."""
-    found = inspect.getdoc(documented) or ""
-    paragraphs = [" ".join(part.split()) for part in found.split("\n\n")]
-    made: list[str] = []
+    documentation = inspect.getdoc(documented) or ""
+    paragraphs = [" ".join(part.split()) for part in documentation.split("\n\n")]
+    texts: list[str] = []
     for paragraph in paragraphs:
         text = paragraph.replace("``", "`")
         for word in ("Formula:", "Source:"):
             text = text.replace(f" {word}", f"\n\n**{word[:-1]}.**", 1)
             if text.startswith(word):
                 text = text.replace(word, f"**{word[:-1]}.**", 1)
-        made += text.split("\n\n")
-    return made
+        texts += text.split("\n\n")
+    return texts
 
 
 if __name__ == "__main__":

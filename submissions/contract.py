@@ -138,14 +138,14 @@ def read_contract(
 
     Raises ContractError.
     """
-    found = read_table(Contract, table, path, "contract", ContractError)
+    contract = read_table(Contract, table, path, "contract", ContractError)
     if task.kind == BINARY:
-        return found
-    if "outputs" in table and found.outputs != task.outputs:
+        return contract
+    if "outputs" in table and contract.outputs != task.outputs:
         raise ContractError(
-            f"{path.name}: [contract] outputs is {list(found.outputs)} and [task] has the outputs "
-            f"{', '.join(task.outputs)}; leave [contract] outputs out"
+            f"{path.name}: [contract] outputs is {list(contract.outputs)} and [task] has the "
+            f"outputs {', '.join(task.outputs)}; leave [contract] outputs out"
         )
     if task.has_regions and "output_bytes" not in table:
-        found = replace(found, output_bytes=REGION_BYTES)
-    return replace(found, outputs=task.outputs, form=task.form)
+        contract = replace(contract, output_bytes=REGION_BYTES)
+    return replace(contract, outputs=task.outputs, form=task.form)

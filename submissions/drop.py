@@ -257,12 +257,12 @@ class GrowingFile:
     def _put(self, pieces: Sequence[bytes]) -> None:
         rest = [memoryview(piece) for piece in pieces]
         while rest:
-            done = os.pwritev(self._file, rest, self.written)
-            self.written += done
-            while rest and done >= len(rest[0]):
-                done -= len(rest.pop(0))
+            count = os.pwritev(self._file, rest, self.written)
+            self.written += count
+            while rest and count >= len(rest[0]):
+                count -= len(rest.pop(0))
             if rest:
-                rest[0] = rest[0][done:]
+                rest[0] = rest[0][count:]
 
     def _save(self) -> None:
         counted = min(self.written, self._length - 1)
@@ -296,8 +296,8 @@ class _RunningDigest:
     def cut(self, end: int) -> None:
         """Go back where more was seen than stays of the file; the next request begins here."""
         if self._seen > end:
-            sha, seen = self._before
-            self._sha, self._seen = (sha, seen) if seen <= end else (hashlib.sha256(), 0)
+            sha, size = self._before
+            self._sha, self._seen = (sha, size) if size <= end else (hashlib.sha256(), 0)
         self._before = self._sha.copy(), self._seen
 
     def take(self, pieces: Sequence[bytes], begin: int, file: int, most: int) -> None:

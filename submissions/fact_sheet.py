@@ -287,8 +287,8 @@ def _mistake(details: Mapping[str, Any]) -> Mistake:
         if details["type"] == "json_invalid":
             cause = details["ctx"]["error"]
             return Mistake("", f"the fact sheet is no JSON ({cause}); write a JSON object")
-        found = _shown(details["input"])
-        return Mistake("", f"the fact sheet is {found}; give an object with the documented keys")
+        value = _shown(details["input"])
+        return Mistake("", f"the fact sheet is {value}; give an object with the documented keys")
     key = ".".join(place)
     if details["type"] == "extra_forbidden":
         fields = TrainingData.model_fields if len(place) > 1 else FactSheet.model_fields

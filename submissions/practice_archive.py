@@ -59,11 +59,13 @@ def pack(folder: Path) -> Packed:
     for name in (TABLE, *names):
         with _opened(folder, name) as file:
             members.append((name, os.fstat(file.fileno()).st_size))
-    found, size = hashlib.sha256(), 0
+    sha256, size = hashlib.sha256(), 0
     for piece in _pieces(folder, members):
-        found.update(piece)
+        sha256.update(piece)
         size += len(piece)
-    return Packed(folder, tuple(members), n_cases, size, found.hexdigest())
+    return Packed(
+        folder=folder, members=tuple(members), n_cases=n_cases, size=size, sha256=sha256.hexdigest()
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:

@@ -105,10 +105,10 @@ def parse_predictions(
     """
     text = _text(written, contract.output_bytes)
     if contract.form.regions:
-        found = read_regions(text, case_ids, contract, pictures)
+        regions = read_regions(text, case_ids, contract, pictures)
         return Predictions(
-            {case_id: (each.summary,) for case_id, each in found.items()},
-            {case_id: each.text for case_id, each in found.items()},
+            {case_id: (each.summary,) for case_id, each in regions.items()},
+            {case_id: each.text for case_id, each in regions.items()},
         )
     rows = lines_of(text)
     header = next(rows)

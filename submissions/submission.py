@@ -154,7 +154,7 @@ class Step:
 
 
 def _step(before: State | None, after: State, when: str, *owners: Owner) -> Step:
-    return Step(before, after, frozenset(owners or (Owner.QUEUE,)), when)
+    return Step(before=before, after=after, owners=frozenset(owners or (Owner.QUEUE,)), when=when)
 
 
 _CANCELLED = (Owner.QUEUE, Owner.TEAM, Owner.STEWARD)

@@ -30,9 +30,9 @@ def ahead(
         try:
             waiting.extend(pool.submit(read) for read in islice(coming, max(1, most)))
             while waiting:
-                made = waiting.popleft().result()
+                result = waiting.popleft().result()
                 waiting.extend(pool.submit(read) for read in islice(coming, 1))
-                yield made
+                yield result
         finally:
             for future in waiting:
                 future.cancel()

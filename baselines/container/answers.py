@@ -51,10 +51,10 @@ def answer(
         top = max(scaled)
         powers = [math.exp(value - top) for value in scaled]
         return [power / sum(powers) for power in powers]
-    found = [
+    values = [
         calibrated(value, each[i] if each is not None else shared) for i, value in enumerate(logits)
     ]
-    return [lowest + sum(found)] if kind == ORDINAL else found
+    return [lowest + sum(values)] if kind == ORDINAL else values
 
 
 def calibrated(logit: float, calibration: Mapping[str, Any]) -> float:
@@ -108,5 +108,7 @@ def outputs_of(card: Mapping[str, Any]) -> tuple[str, list[str], list[float]]:
 
 def calibrations_of(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Calibrations of a card; a card of a former build has one slope and intercept."""
-    found = list(card.get("calibrations") or ())
-    return found or [{"slope": card.get("slope", 1.0), "intercept": card.get("intercept", 0.0)}]
+    calibrations = list(card.get("calibrations") or ())
+    return calibrations or [
+        {"slope": card.get("slope", 1.0), "intercept": card.get("intercept", 0.0)}
+    ]

@@ -47,7 +47,7 @@ def header_fields(files: Sequence[Path]) -> dict[str, str]:
     Values that differ between the files are averaged where they are numbers, else listed. A file
     that cannot be read is left out.
     """
-    read = [found for file in files if (found := _fields(file)) is not None]
+    read = [fields for file in files if (fields := _fields(file)) is not None]
     whole = {name: _together([one[name] for one in read]) for name in NAMES if name != N_FILES}
     return {**whole, N_FILES: str(len(files)) if files else ""}
 
@@ -61,14 +61,14 @@ def _fields(file: Path) -> dict[str, str] | None:
                 header = pydicom.dcmread(
                     stream, stop_before_pixels=True, force=True, specific_tags=list(ELEMENTS)
                 )
-                found = {name: _text(header, name) for name in ELEMENTS}
+                fields = {name: _text(header, name) for name in ELEMENTS}
                 stored = file.stat().st_size - stream.tell()
-            found[SYNTAX] = str(header.file_meta.get("TransferSyntaxUID", ""))
+            fields[SYNTAX] = str(header.file_meta.get("TransferSyntaxUID", ""))
         except Exception as error:
             logging.getLogger(__name__).warning("left out: %s (%s)", file.name, error)
             return None
-    found[STORED_BYTES] = str(stored)
-    return found if any(found[name] for name in ELEMENTS) else None
+    fields[STORED_BYTES] = str(stored)
+    return fields if any(fields[name] for name in ELEMENTS) else None
 
 
 def _text(header: pydicom.Dataset, name: str) -> str:

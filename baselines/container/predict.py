@@ -126,9 +126,9 @@ def inputs_of(
             for read in _readings(files, card):
                 yield partial(_tried, case_id, read)
 
-    for case_id, seen in ahead(reads(), threads, 2 * BATCH):
-        if seen is not None:
-            yield case_id, seen
+    for case_id, pixels in ahead(reads(), threads, 2 * BATCH):
+        if pixels is not None:
+            yield case_id, pixels
 
 
 def _tried(
@@ -167,7 +167,10 @@ def _batches(
     import numpy as np
 
     while chunk := list(islice(inputs, number)):
-        yield [owner for owner, _ in chunk], np.stack([seen for _, seen in chunk])[:, np.newaxis]
+        yield (
+            [owner for owner, _ in chunk],
+            np.stack([pixels for _, pixels in chunk])[:, np.newaxis],
+        )
 
 
 def main() -> None:

@@ -106,13 +106,13 @@ class PixelCache:
         return self._where(index, identities)
 
     def _where(self, index: Index, identities: NDArray[np.uint64]) -> Stored:
-        found = index.find(identities)
-        entries = np.zeros(len(found), shards.ENTRY)
+        stored = index.find(identities)
+        entries = np.zeros(len(stored), shards.ENTRY)
         entries["row"] = UNREADABLE
-        owners = np.zeros(len(found), np.int32)
-        known = found >= 0
-        entries[known] = index.entries[found[known]]
-        owners[known] = index.shard[found[known]]
+        owners = np.zeros(len(stored), np.int32)
+        known = stored >= 0
+        entries[known] = index.entries[stored[known]]
+        owners[known] = index.shard[stored[known]]
         return Stored(
             shards=index.shards,
             shard=owners,
@@ -146,8 +146,8 @@ class PixelCache:
                         done += 1
 
         jobs = _in_chunks(lacking(), max(1, min(SHARD_ROWS, SHARD_BYTES // self.row_bytes)))
-        for made in self._made(jobs, index, workers):
-            done += made
+        for rows_written in self._made(jobs, index, workers):
+            done += rows_written
             if progress is not None:
                 progress("reading images", done, max(total, done))
         if progress is not None:
@@ -226,9 +226,9 @@ def intensities(stored: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _in_chunks(
-    given: Iterator[tuple[Files, bytes]], rows: int
+    rows_to_read: Iterator[tuple[Files, bytes]], rows: int
 ) -> Iterator[list[tuple[Files, bytes]]]:
-    while chunk := list(islice(given, rows)):
+    while chunk := list(islice(rows_to_read, rows)):
         yield chunk
 
 

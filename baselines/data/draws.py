@@ -42,13 +42,13 @@ def order(
     if positive is None:
         return random.permutation(n_images)
     sides = []
-    for members, wanted in (
+    for members, count in (
         (np.flatnonzero(positive), n_images // 2),
         (np.flatnonzero(~positive), n_images - n_images // 2),
     ):
-        rounds = -(-wanted // max(1, len(members)))
+        rounds = -(-count // max(1, len(members)))
         shuffled = [random.permutation(members) for _ in range(rounds)]
-        sides.append(np.concatenate(shuffled)[:wanted])
+        sides.append(np.concatenate(shuffled)[:count])
     return random.permutation(np.concatenate(sides))
 
 

@@ -99,13 +99,13 @@ def _forking_server() -> object:
 
 def as_images(pixels: Tensor, device: torch.device) -> Tensor:
     """Make (k, 1, *shape) float32 images in [0, 1] of pixels as they are kept, on a device."""
-    there = pixels.to(device, non_blocking=True)
-    if there.dtype == torch.int16:
-        images = there.float().add_(32768.0).mul_(1 / 65535)
-    elif there.dtype == torch.uint8:
-        images = there.float().mul_(1 / 255)
+    on_device = pixels.to(device, non_blocking=True)
+    if on_device.dtype == torch.int16:
+        images = on_device.float().add_(32768.0).mul_(1 / 65535)
+    elif on_device.dtype == torch.uint8:
+        images = on_device.float().mul_(1 / 255)
     else:
-        images = there.float()
+        images = on_device.float()
     return images.unsqueeze(1)
 
 

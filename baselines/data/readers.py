@@ -77,8 +77,14 @@ def _volume_sources() -> tuple[Path, ...]:
     return Path(volumes.__file__), *_pixel_sources()
 
 
-IMAGES = Reader("image", _one_each, _image, _square, _image_sources)
+IMAGES = Reader(name="image", groups=_one_each, read=_image, shape=_square, sources=_image_sources)
 """Each file is an example: a square image, as the container sees it."""
 
-VOLUMES = Reader("volume", _all_together, volumes.model_volume, _slab, _volume_sources)
+VOLUMES = Reader(
+    name="volume",
+    groups=_all_together,
+    read=volumes.model_volume,
+    shape=_slab,
+    sources=_volume_sources,
+)
 """A case is an example: the volume of one CT series, which is chosen by rule among its files."""

@@ -44,8 +44,8 @@ def identity(files: Sequence[Path]) -> bytes | None:
             status = file.stat()
         except OSError:
             return None
-        told = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        digest.update(f"{file.absolute()}\0{told}\0".encode("utf-8", "surrogateescape"))
+        facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        digest.update(f"{file.absolute()}\0{facts}\0".encode("utf-8", "surrogateescape"))
     return digest.digest()
 
 
@@ -78,20 +78,20 @@ class Index:
 
     def find_content(self, digest: bytes) -> tuple[Path, int] | None:
         """Give shard and row of pixels that were made of the same bytes."""
-        asked = np.frombuffer(digest, "<u8")[np.newaxis]
-        place = int(_found(self.entries["content"][self.by_content], asked)[0])
+        digests = np.frombuffer(digest, "<u8")[np.newaxis]
+        place = int(_found(self.entries["content"][self.by_content], digests)[0])
         if place < 0:
             return None
         entry = int(self.by_content[place])
         return self.shards[self.shard[entry]], int(self.entries["row"][entry])
 
 
-def _found(table: Digest, asked: Digest) -> NDArray[np.int64]:
+def _found(table: Digest, digests: Digest) -> NDArray[np.int64]:
     """Place of each row of ``asked`` in ``table``, sorted by its first column, else -1."""
     if not len(table):
-        return np.full(len(asked), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(table[:, 0], asked[:, 0]), len(table) - 1)
-    return np.where((table[place] == asked).all(axis=1), place, -1)
+        return np.full(len(digests), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(table[:, 0], digests[:, 0]), len(table) - 1)
+    return np.where((table[place] == digests).all(axis=1), place, -1)
 
 
 def read_index(folder: Path, row_bytes: int) -> Index:
@@ -114,7 +114,10 @@ def read_index(folder: Path, row_bytes: int) -> Index:
     order = np.argsort(entries["identity"][:, 0], kind="stable")
     entries, owners = entries[order], owners[order]
     return Index(
-        tuple(shards), entries, owners, np.argsort(entries["content"][:, 0], kind="stable")
+        shards=tuple(shards),
+        entries=entries,
+        shard=owners,
+        by_content=np.argsort(entries["content"][:, 0], kind="stable"),
     )
 
 
@@ -123,10 +126,10 @@ def write_shard(
 ) -> None:
     """Write a shard of ``rows`` (b"" where unreadable), whole or not at all."""
     table = np.zeros(len(rows), ENTRY)
-    kept = np.array([bool(row) for row in rows])
+    decoded = np.array([bool(row) for row in rows])
     table["identity"] = np.frombuffer(b"".join(identities), "<u8").reshape(-1, 2)
     table["content"] = np.frombuffer(b"".join(contents), "<u8").reshape(-1, 2)
-    table["row"] = np.where(kept, np.cumsum(kept) - 1, UNREADABLE)
+    table["row"] = np.where(decoded, np.cumsum(decoded) - 1, UNREADABLE)
     # Two trainings may write the same at once, on two machines too: each under its own name.
     name = f"{blake2b(table.tobytes(), digest_size=12).hexdigest()}-{secrets.token_hex(4)}"
     with written(folder / f"{name}.pixels") as stream:

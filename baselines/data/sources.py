@@ -97,12 +97,12 @@ class OnDisk:
     def raw(self, numbers: NDArray[np.int64]) -> Raw:
         """Read examples (k, *shape) as they are kept. Raises OSError."""
         dtype: type[np.uint8 | np.int16] = np.uint8 if self.bits == 8 else np.int16
-        kept = np.empty((len(numbers), *self.shape), dtype)
-        flat = kept.reshape(len(numbers), -1).view(np.uint8)
+        stored = np.empty((len(numbers), *self.shape), dtype)
+        flat = stored.reshape(len(numbers), -1).view(np.uint8)
         for place, number in enumerate(numbers.tolist()):
             descriptor = self._open.of(self.shards[self.shard[number]])
             read_row(descriptor, int(self.row[number]), memoryview(flat[place]))
-        return kept
+        return stored
 
     def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read examples (k, *shape) in [0, 1]."""
@@ -110,7 +110,13 @@ class OnDisk:
 
     def take(self, numbers: NDArray[np.int64]) -> OnDisk:
         """Give some of the examples, numbered from 0."""
-        return OnDisk(self.shards, self.shard[numbers], self.row[numbers], self.shape, self.bits)
+        return OnDisk(
+            shards=self.shards,
+            shard=self.shard[numbers],
+            row=self.row[numbers],
+            shape=self.shape,
+            bits=self.bits,
+        )
 
 
 class _Descriptors:
@@ -141,9 +147,15 @@ class _Descriptors:
                 os.close(descriptor)
 
 
-def on_disk(stored: Stored, kept: NDArray[np.bool_]) -> OnDisk:
+def on_disk(stored: Stored, of_cases: NDArray[np.bool_]) -> OnDisk:
     """Give the examples of a cache that are kept, a mask (n,)."""
-    return OnDisk(stored.shards, stored.shard[kept], stored.row[kept], stored.shape, stored.bits)
+    return OnDisk(
+        shards=stored.shards,
+        shard=stored.shard[of_cases],
+        row=stored.row[of_cases],
+        shape=stored.shape,
+        bits=stored.bits,
+    )
 
 
 def in_blocks(pixels: Pixels) -> Iterator[NDArray[np.float32]]:

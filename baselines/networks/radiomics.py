@@ -52,16 +52,16 @@ def features(images: Tensor) -> Tensor:
     """Measure images (n, 1, s, s), s at least 32, as (n, 52) features."""
     overall_mean = images.mean((1, 2, 3))[:, None]
     overall_spread = _spread(images - overall_mean[:, :, None, None], (1, 2, 3))[:, None]
-    found = [overall_mean, overall_spread, *_by_region(images)]
+    columns = [overall_mean, overall_spread, *_by_region(images)]
     scaled = images
     for _ in range(SCALES):
-        found.append(_gradients(scaled))
+        columns.append(_gradients(scaled))
         scaled = _halve(scaled)
     mirrored = images.flip(3)
     half = images.shape[3] // 2
     sides = images[:, :, :, :half].mean((1, 2, 3)) - mirrored[:, :, :, :half].mean((1, 2, 3))
-    found += [(images - mirrored).abs().mean((1, 2, 3))[:, None], sides[:, None]]
-    return torch.cat(found, dim=1)
+    columns += [(images - mirrored).abs().mean((1, 2, 3))[:, None], sides[:, None]]
+    return torch.cat(columns, dim=1)
 
 
 def _by_region(images: Tensor) -> tuple[Tensor, Tensor]:

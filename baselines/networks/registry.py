@@ -95,16 +95,16 @@ class Calibrated(nn.Module):
             return logits[:, 0]
         if self.task.kind == MULTICLASS:
             return torch.softmax(self.slopes * logits, dim=1)
-        found = torch.sigmoid(self.slopes * logits + self.intercepts)
+        probabilities = torch.sigmoid(self.slopes * logits + self.intercepts)
         if len(self.knots):
             columns = [
-                self.knots[str(i)](logits[:, i]) if str(i) in self.knots else found[:, i]
+                self.knots[str(i)](logits[:, i]) if str(i) in self.knots else probabilities[:, i]
                 for i in range(self.task.n_logits)
             ]
-            found = torch.stack(columns, dim=1)
+            probabilities = torch.stack(columns, dim=1)
         if self.task.kind == ORDINAL:
-            return self.task.lowest + found.sum(dim=1)
-        return found[:, 0] if self.task.n_logits == 1 else found
+            return self.task.lowest + probabilities.sum(dim=1)
+        return probabilities[:, 0] if self.task.n_logits == 1 else probabilities
 
 
 class Isotonic(nn.Module):

@@ -46,8 +46,8 @@ def _of_sequestra() -> Component:
 
 
 def _of_wheels(site: Path | None) -> Iterator[Component]:
-    found = () if site is None else distributions(path=[str(site)])
-    for wheel in sorted(found, key=lambda each: each.name.lower()):
+    wheels = () if site is None else distributions(path=[str(site)])
+    for wheel in sorted(wheels, key=lambda each: each.name.lower()):
         url = PackageURL("pypi", name=wheel.name.lower(), version=wheel.version)
         yield Component(
             name=wheel.name,
@@ -59,8 +59,8 @@ def _of_wheels(site: Path | None) -> Iterator[Component]:
 
 
 def _licences(wheel: Distribution) -> list[License]:
-    said = [wheel.metadata[name] for name in _SAID if name in wheel.metadata]
-    first = "".join(said[:1]).strip().splitlines()[:1]  # older wheels put the whole licence there
+    fields = [wheel.metadata[name] for name in _SAID if name in wheel.metadata]
+    first = "".join(fields[:1]).strip().splitlines()[:1]  # older wheels put the whole licence there
     return [LicenseFactory().make_from_string(first[0][:120])] if first else []
 
 
@@ -71,12 +71,12 @@ def _of_base(base: str) -> Iterator[Component]:
         type=ComponentType.CONTAINER, name=base, version=digest, bom_ref=f"image:{digest or base}"
     )
     without = ("--rm", "--network", "none", "--read-only", "--user", "65533:65533")
-    asked = base_image.docker(
+    listing = base_image.docker(
         "run", *without, "--entrypoint", "dpkg-query", base, "--show", f"--showformat={_LISTED}"
     )
-    if asked.returncode:
+    if listing.returncode:
         return
-    for line in sorted(asked.stdout.splitlines()):
+    for line in sorted(listing.stdout.splitlines()):
         name, own, machine = line.split()
         name = name.partition(":")[0]
         url = PackageURL("deb", "debian", name, own, qualifiers={"arch": machine})

@@ -151,8 +151,8 @@ def package_model(
                 f"{' --flavour torch' if name == TORCH else ''}` first"
             )
     if flavour == TORCH_FLAVOUR and contents.program == "predict_torch" and base is None:
-        wanted = version("torch").partition("+")[0]
-        raise PackagingError(f"{TORCH_BASE.format(version=wanted)}; name it with --base")
+        release = version("torch").partition("+")[0]
+        raise PackagingError(f"{TORCH_BASE.format(version=release)}; name it with --base")
     progress("finding the base image")
     base = base_image.ensure_base_image(progress) if base is None else base
     site = None
@@ -255,15 +255,15 @@ def libraries(python: str, names: Sequence[str] = LIBRARIES) -> Path:
     Raises PackagingError.
     """
     machine = MACHINES.get(platform.machine().lower(), platform.machine())
-    wanted = _requirements(names)
-    key = hashlib.sha256("\n".join([python, machine, *wanted, *TRIMMED]).encode()).hexdigest()
+    requirements = _requirements(names)
+    key = hashlib.sha256("\n".join([python, machine, *requirements, *TRIMMED]).encode()).hexdigest()
     kept = base_image.cache() / f"site-{key[:16]}"
     with base_image.alone("libraries"):
         if kept.is_dir():
             return kept
         with tempfile.TemporaryDirectory(dir=base_image.cache()) as folder:
             site = Path(folder) / "site"
-            _install(wanted, site, python, machine)
+            _install(requirements, site, python, machine)
             _trim(site)
             site.rename(kept)
     return kept
@@ -276,15 +276,15 @@ def python_of(base: str) -> str:
     """
     ask = "import sys; print('{}.{}'.format(*sys.version_info))"
     without = ("--rm", "--network", "none", "--read-only", "--user", "65533:65533")
-    asked = base_image.docker("run", *without, "--entrypoint", "python3", base, "-c", ask)
-    said = asked.stdout.strip()
-    if asked.returncode or not re.fullmatch(r"3\.\d+", said):
-        last = [said, *asked.stderr.strip().splitlines()][-1]
+    ended = base_image.docker("run", *without, "--entrypoint", "python3", base, "-c", ask)
+    answer = ended.stdout.strip()
+    if ended.returncode or not re.fullmatch(r"3\.\d+", answer):
+        last = [answer, *ended.stderr.strip().splitlines()][-1]
         raise PackagingError(
             f"the base image {base} does not say which python3 it has ({last or 'no answer'}); "
             "give one with Python 3.11 or newer"
         )
-    return said
+    return answer
 
 
 def _requirements(names: Sequence[str]) -> list[str]:
@@ -297,7 +297,7 @@ def _requirements(names: Sequence[str]) -> list[str]:
         ) from error
 
 
-def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> None:
+def _install(requirements: Sequence[str], site: Path, python: str, machine: str) -> None:
     """Fetch wheels alone, for any Linux with a glibc up to that of the base images."""
     glibcs = range(NEWEST_GLIBC, OLDEST_GLIBC - 1, -1)
     platforms = [
@@ -305,11 +305,11 @@ def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> No
         f"manylinux2014_{machine}",
     ]
     try:
-        done = subprocess.run(
+        ended = subprocess.run(
             [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
             + ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
             + [part for name in platforms for part in ("--platform", name)]
-            + ["--target", str(site), *wanted],
+            + ["--target", str(site), *requirements],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -319,15 +319,15 @@ def _install(wanted: Sequence[str], site: Path, python: str, machine: str) -> No
         )
     except subprocess.TimeoutExpired as error:
         raise PackagingError(
-            f"pip did not fetch {', '.join(wanted)} in {PIP_SECONDS:.0f} s; "
+            f"pip did not fetch {', '.join(requirements)} in {PIP_SECONDS:.0f} s; "
             "check that it reaches its package index"
         ) from error
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    if ended.returncode:
+        errors = [line for line in ended.stderr.splitlines() if line.startswith("ERROR")]
         raise PackagingError(
-            f"pip could not fetch {', '.join(wanted)} for Python {python} on {machine} Linux "
-            f"({(said or ['no message'])[-1]}); check that pip reaches its package index, and that "
-            f"these have wheels for Python {python}"
+            f"pip could not fetch {', '.join(requirements)} for Python {python} on {machine} Linux "
+            f"({(errors or ['no message'])[-1]}); check that pip reaches its package index, and "
+            f"that these have wheels for Python {python}"
         )
 
 

@@ -15,15 +15,15 @@ def modules_of(program: str) -> tuple[str, ...]:
 
     Imports for type checkers alone are left out.
     """
-    found: set[str] = set()
+    modules: set[str] = set()
     waiting = [program]
     while waiting:
         module = waiting.pop()
-        if module in found:
+        if module in modules:
             continue
-        found.add(module)
+        modules.add(module)
         waiting += _imports(_file(module))
-    return tuple(sorted(found))
+    return tuple(sorted(modules))
 
 
 def _file(module: str) -> Path:

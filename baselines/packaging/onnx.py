@@ -102,19 +102,19 @@ def export(
     where none are given, at batches of 1 and of all. Raises ExportDiffers, ModelDirectoryError.
     """
     model, card = load(directory)
-    given = _inputs(model, card, cases_to_check)
+    inputs = _inputs(model, card, cases_to_check)
     with torch.inference_mode():
-        expected = model(torch.from_numpy(given)).numpy()
+        expected = model(torch.from_numpy(inputs)).numpy()
     if flavour == "torch":
-        written, run = directory / TORCH, _exported_for_torch(model, directory, given)
+        written, run = directory / TORCH, _exported_for_torch(model, directory, inputs)
     else:
-        written, run = directory / ONNX, _exported(model, card, directory, given)
-    alone = np.concatenate([run(one[np.newaxis]) for one in given])
-    difference = float(max(np.abs(run(given) - expected).max(), np.abs(alone - expected).max()))
+        written, run = directory / ONNX, _exported(model, card, directory, inputs)
+    alone = np.concatenate([run(one[np.newaxis]) for one in inputs])
+    difference = float(max(np.abs(run(inputs) - expected).max(), np.abs(alone - expected).max()))
     scale = max(1.0, float(np.abs(expected).max()))  # a grade or a score is no probability
     if not difference <= TOLERANCE * scale:
         raise ExportDiffers(
-            f"{written} differs from the trained network by {difference:.2g} on {len(given)} "
+            f"{written} differs from the trained network by {difference:.2g} on {len(inputs)} "
             f"inputs; at most {TOLERANCE * scale:g} is allowed, so do not use it"
         )
     return difference
@@ -123,13 +123,13 @@ def export(
 _Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
-def _exported(model: nn.Module, card: Card, directory: Path, given: NDArray[np.float32]) -> _Run:
+def _exported(model: nn.Module, card: Card, directory: Path, arrays: NDArray[np.float32]) -> _Run:
     """Write ``model.onnx``, and give what runs it."""
     name = "features" if _reads_a_table(card) else "images"
     with _quiet():
         program = torch.onnx.export(
             model,
-            (torch.from_numpy(given[:2]),),
+            (torch.from_numpy(arrays[:2]),),
             input_names=[name],
             output_names=["probability" if card.kind == "binary" else "outputs"],
             opset_version=OPSET,
@@ -145,11 +145,11 @@ def _exported(model: nn.Module, card: Card, directory: Path, given: NDArray[np.f
     return lambda inputs: session.run(None, {name: inputs})[0]
 
 
-def _exported_for_torch(model: nn.Module, directory: Path, given: NDArray[np.float32]) -> _Run:
+def _exported_for_torch(model: nn.Module, directory: Path, inputs: NDArray[np.float32]) -> _Run:
     """Write ``model.pt2``, and give what runs it as the container does."""
     shapes = {"images": {0: torch.export.Dim("batch")}}
     # The file holds its example, so that may be no picture of a patient.
-    example = torch.zeros((2, *given.shape[1:]))
+    example = torch.zeros((2, *inputs.shape[1:]))
     program = torch.export.export(model, (example,), dynamic_shapes=shapes, strict=False)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # has the researcher's folders

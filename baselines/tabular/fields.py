@@ -25,8 +25,8 @@ def described(columns: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     Numbers get their mean, spread and cuts of fifths; all else gets its levels by name. Columns
     with one value, and with levels that are all rare (as names are), are left out.
     """
-    found = (_field(name, [text.strip() for text in texts]) for name, texts in columns.items())
-    return [field for field in found if field is not None]
+    fields = (_field(name, [text.strip() for text in texts]) for name, texts in columns.items())
+    return [field for field in fields if field is not None]
 
 
 def matrix(

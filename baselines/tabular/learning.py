@@ -122,34 +122,34 @@ def _read(
         columns = _attributes(cases, attributes)
     elif baseline == HEADERS:
         read = []
-        for done, case in enumerate(cases, start=1):
+        for number, case in enumerate(cases, start=1):
             read.append(header_fields(case.files))
             if progress is not None:
-                progress("reading headers", done, len(cases))
-        columns = {name: [found[name] for found in read] for name in NAMES}
+                progress("reading headers", number, len(cases))
+        columns = {name: [headers[name] for headers in read] for name in NAMES}
     patients = np.array([case.patient_id for case in cases], dtype=np.str_)
     targets = targets_of(cases, task).astype(np.float64)
     labels = np.array([bool(case.label) for case in cases])
-    return _Table(cases, patients, targets, labels, columns)
+    return _Table(cases=cases, patients=patients, targets=targets, labels=labels, columns=columns)
 
 
-def _attributes(cases: Sequence[Case], wanted: Sequence[str] | None) -> dict[str, list[str]]:
+def _attributes(cases: Sequence[Case], names: Sequence[str] | None) -> dict[str, list[str]]:
     """The named attributes of the cases; all where None are named."""
-    there = tuple(cases[0].attributes)
-    unknown = [name for name in wanted or () if name not in there]
+    present = tuple(cases[0].attributes)
+    unknown = [name for name in names or () if name not in present]
     if unknown:
         raise TrainingDataError(
             f"the open list has no attribute {', '.join(unknown)}; it has "
-            f"{', '.join(there) or 'none'}"
+            f"{', '.join(present) or 'none'}"
         )
-    if wanted is not None and not wanted:
+    if names is not None and not names:
         raise TrainingDataError(
             "the benchmark lets a container see no attribute ([contract] visible is empty); add "
             "attributes to visible, or name them with --attribute to try what they give"
         )
     return {
         name: [case.attributes[name] for case in cases]
-        for name in (there if wanted is None else wanted)
+        for name in (present if names is None else names)
     }
 
 
@@ -224,7 +224,9 @@ def _calibrated(
     """Calibrate on the validation part, and choose the thresholds there."""
     if baseline == PREVALENCE:
         outputs = np.tile(task.defaults(table.targets), (len(table.cases), 1))
-        return _Fit(~held_out, outputs, (), (0.5,) * len(task.outputs))
+        return _Fit(
+            shown=~held_out, outputs=outputs, calibrations=(), thresholds=(0.5,) * len(task.outputs)
+        )
     encoded = fields.matrix(model["fields"], table.columns, len(table.cases))[held_out]
     logits = encoded @ np.array(model["weights"]).T + np.array(model["intercepts"])
     targets = table.targets[held_out]
@@ -233,7 +235,7 @@ def _calibrated(
     )
     outputs = calibrate.applied(calibrations, task, logits)
     thresholds = calibrate.thresholds(task, targets, outputs, table.labels[held_out], sensitivity)
-    return _Fit(held_out, outputs, calibrations, thresholds)
+    return _Fit(shown=held_out, outputs=outputs, calibrations=calibrations, thresholds=thresholds)
 
 
 def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
@@ -243,5 +245,5 @@ def _auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.float64
     else:
         columns = zip(targets.T, outputs.T, strict=True)
         sides = [(t[~np.isnan(t)] > 0.5, out[~np.isnan(t)]) for t, out in columns]
-    found = [auroc(y, given) for y, given in sides if y.any() and not y.all()]
-    return float(np.mean(found)) if found else 0.5
+    areas = [auroc(y, scores) for y, scores in sides if y.any() and not y.all()]
+    return float(np.mean(areas)) if areas else 0.5

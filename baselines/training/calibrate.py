@@ -60,22 +60,24 @@ def fitted(
         return ({"method": "none", "slope": 1.0, "intercept": 0.0},)
     if task.kind == MULTICLASS:
         return ({"method": "temperature", "slope": _shared_slope(task, logits, targets)},)
-    found: list[dict[str, Any]] = []
+    calibrations: list[dict[str, Any]] = []
     for logit, target, weight in zip(logits.T, targets.T, weights, strict=True):
         known = ~np.isnan(target)
         labels = target[known] > 0.5
         offset = float(np.log(weight))
         if not labels.any() or labels.all():
-            found.append({"method": "temperature", "slope": 1.0, "intercept": -offset})
+            calibrations.append({"method": "temperature", "slope": 1.0, "intercept": -offset})
         elif method == "isotonic":
-            found.append({"method": method, **isotonic(logit[known], labels)})
+            calibrations.append({"method": method, **isotonic(logit[known], labels)})
         elif method == "temperature":
             slope = temperature(logit[known] - offset, labels)
-            found.append({"method": method, "slope": slope, "intercept": -slope * offset})
+            calibrations.append({"method": method, "slope": slope, "intercept": -slope * offset})
         else:
             line = fit(logit[known], labels)
-            found.append({"method": method, "slope": line.slope, "intercept": line.intercept})
-    return tuple(found)
+            calibrations.append(
+                {"method": method, "slope": line.slope, "intercept": line.intercept}
+            )
+    return tuple(calibrations)
 
 
 def applied(
@@ -108,14 +110,14 @@ def moved(calibrations: Calibrations, prevalence: float, target_prevalence: floa
     positive and of negative cases stay what they are (Saerens et al., Neural Computation 2002).
     """
     shift = _log_odds(target_prevalence) - _log_odds(prevalence)
-    found = []
+    shifted = []
     for each in calibrations:
         if "x" in each:
             y = logistic(_log_odds(np.array(each["y"])) + shift)
-            found.append(each | {"y": y.tolist()})
+            shifted.append(each | {"y": y.tolist()})
         else:
-            found.append(each | {"intercept": each.get("intercept", 0.0) + float(shift)})
-    return tuple(found)
+            shifted.append(each | {"intercept": each.get("intercept", 0.0) + float(shift)})
+    return tuple(shifted)
 
 
 def _log_odds(share: Any) -> Any:
@@ -142,7 +144,7 @@ def fit(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> Calibration:
         gradient = np.array([np.mean(residual * logits), np.mean(residual)])
         return float(np.mean(np.logaddexp(0.0, value) - target * value)), gradient
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.array([1.0, 0.0]),
         jac=True,
@@ -150,7 +152,7 @@ def fit(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> Calibration:
         bounds=[(LEAST_SLOPE, None), (None, None)],
         options={"ftol": 1e-12, "gtol": 1e-9},
     )
-    return Calibration(slope=float(found.x[0]), intercept=float(found.x[1]))
+    return Calibration(slope=float(optimum.x[0]), intercept=float(optimum.x[1]))
 
 
 def temperature(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
@@ -173,8 +175,8 @@ def _shared_slope(task: Task, logits: NDArray[np.float64], targets: NDArray[np.f
 
 def _best_slope(loss: Any) -> float:
     bounds = (float(np.log(LEAST_SLOPE)), float(np.log(20.0)))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(optimum.x))
 
 
 def isotonic(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> dict[str, list[float]]:
@@ -210,9 +212,9 @@ def sensitive_threshold(
 
     At the six decimals that the container writes; shapes (n,).
     """
-    found = np.sort(np.round(probabilities[labels], 6))[::-1]
-    needed = int(np.ceil(round(sensitivity * len(found), 9)))
-    return float(found[max(1, needed) - 1])
+    scores = np.sort(np.round(probabilities[labels], 6))[::-1]
+    needed = int(np.ceil(round(sensitivity * len(scores), 9)))
+    return float(scores[max(1, needed) - 1])
 
 
 def thresholds(
@@ -229,18 +231,18 @@ def thresholds(
     """
     if task.kind == MULTICLASS:
         return (0.5,) * len(task.outputs)
-    found = []
-    for target, given in zip(targets.T, outputs.T, strict=True):
+    cuts = []
+    for target, scores in zip(targets.T, outputs.T, strict=True):
         known = ~np.isnan(target)
         truth = labels if task.kind == ORDINAL else target[known] > 0.5
-        given = given[known]
+        scores = scores[known]
         if not truth.any() or truth.all():
-            found.append(0.5)
+            cuts.append(0.5)
         elif sensitivity is None:
-            found.append(youden_threshold(given, truth))
+            cuts.append(youden_threshold(scores, truth))
         else:
-            found.append(sensitive_threshold(given, truth, sensitivity))
-    return tuple(found)
+            cuts.append(sensitive_threshold(scores, truth, sensitivity))
+    return tuple(cuts)
 
 
 def plain_loss(task: Task, logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:

@@ -58,7 +58,7 @@ def save(
     ``states`` are those of network, optimizer and schedule; only tensors, numbers and words are in
     them, so that torch reads the file by its safe default.
     """
-    kept = {
+    checkpoint = {
         "fits": {"format": FORMAT, **fits},
         "epoch": int(course.epoch),
         "step": int(course.step),
@@ -70,7 +70,7 @@ def save(
         "states": states,
     }
     stream = io.BytesIO()
-    torch.save(kept, stream)
+    torch.save(checkpoint, stream)
     write_bytes(folder / CHECKPOINT, stream.getvalue())
 
 
@@ -90,25 +90,28 @@ def load(
     if not path.is_file():
         return None
     try:
-        kept = torch.load(path, map_location=device, weights_only=True)
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
         course = Course(
-            epoch=kept["epoch"],
-            step=kept["step"],
-            loss=kept["loss"],
-            epochs=[Epoch(**each) for each in kept["epochs"]],
-            best=Epoch(**kept["best"]) if kept["best"] else None,
-            best_weights=kept["best_weights"],
-            seconds=kept["seconds"],
+            epoch=checkpoint["epoch"],
+            step=checkpoint["step"],
+            loss=checkpoint["loss"],
+            epochs=[Epoch(**each) for each in checkpoint["epochs"]],
+            best=Epoch(**checkpoint["best"]) if checkpoint["best"] else None,
+            best_weights=checkpoint["best_weights"],
+            seconds=checkpoint["seconds"],
         )
-        told, states = difference(kept["fits"], {"format": FORMAT, **fits}), kept["states"]
+        differences, states = (
+            difference(checkpoint["fits"], {"format": FORMAT, **fits}),
+            checkpoint["states"],
+        )
     except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({type(error).__name__}); start again with --no-resume"
         ) from error
-    if told:
+    if differences:
         raise CheckpointError(
-            f"{path} is of another training ({told}); train with the settings and cases that it "
-            "was begun with, start again with --no-resume, or name another --output"
+            f"{path} is of another training ({differences}); train with the settings and cases "
+            "that it was begun with, start again with --no-resume, or name another --output"
         )
     return course, states
 

@@ -54,22 +54,22 @@ class Place:
             return nullcontext()
         return torch.autocast(self.device.type, self.precision)
 
-    def readers(self, asked: int) -> int:
+    def readers(self, most: int) -> int:
         """Number of processes that read: as asked, else none on a processor and 8 beside a GPU.
 
         A row of a cached image is read in microseconds, so that a processor's step hides it.
         """
-        if asked >= 0:
-            return asked
+        if most >= 0:
+            return most
         cores = len(os.sched_getaffinity(0))
         return min(MOST_READERS, max(1, cores - 1)) if self.cuda else 0
 
-    def gathered(self, mine: _T) -> list[_T]:
+    def gathered(self, own: _T) -> list[_T]:
         """Give every process what each of them has, in the order of the processes."""
         if self.processes == 1:
-            return [mine]
+            return [own]
         all_of_them: list[_T | None] = [None] * self.processes
-        group.all_gather_object(all_of_them, mine)
+        group.all_gather_object(all_of_them, own)
         return all_of_them  # type: ignore[return-value]
 
     def together(self) -> None:
@@ -111,13 +111,13 @@ def joined(settings: Settings) -> Iterator[Place]:
 
 
 def _device(settings: Settings) -> torch.device:
-    there = torch.cuda.is_available()
-    if settings.device == "cuda" and not there:
+    has_cuda = torch.cuda.is_available()
+    if settings.device == "cuda" and not has_cuda:
         raise SettingsError(
             "device is cuda and torch finds no GPU here; install a build of torch for CUDA with "
             "its driver, or train with --device cpu"
         )
-    if settings.device == "cpu" or not there:
+    if settings.device == "cpu" or not has_cuda:
         return torch.device("cpu")
     number = int(os.environ.get("LOCAL_RANK", "0"))
     if number >= torch.cuda.device_count():
@@ -141,9 +141,9 @@ def _precision(settings: Settings, device: torch.device) -> torch.dtype | None:
     return _PRECISIONS.get(settings.precision)
 
 
-def _has_bfloat16(told: Path = Path("/proc/cpuinfo")) -> bool:
+def _has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     try:
-        words = set(told.read_text(encoding="utf-8", errors="replace").split())
+        words = set(cpuinfo.read_text(encoding="utf-8", errors="replace").split())
     except OSError:
         return True  # another system: nothing is known against it
     return not words.isdisjoint(_NATIVE)

@@ -124,8 +124,8 @@ class Training:
         """Do the steps of an epoch that are not yet done."""
         self._trained.train()
         total = torch.tensor(course.loss, dtype=torch.float64, device=self.place.device)
-        asked = self._asked(course.epoch)[course.step :]
-        for batch in self._loader.read(asked):
+        batches = self._asked(course.epoch)[course.step :]
+        for batch in self._loader.read(batches):
             total += self._step(batch, course)
             course.step += 1
             minutes = (time.monotonic() - self._kept) / 60
@@ -168,13 +168,13 @@ class Training:
         for buffer in self.network.buffers() if self.place.processes > 1 else ():
             group.broadcast(buffer, 0)
         logits = infer(self.network, self.validation.pixels, self.place, self._checking)
-        found, loss = measured(logits, self.validation, self.task)
+        score, loss = measured(logits, self.validation, self.task)
         shares = self.place.gathered(course.loss)
         epoch = Epoch(
             number=course.epoch,
             training_loss=float(np.mean(shares)) / self.steps,
             validation_loss=loss,
-            validation_auroc=found,
+            validation_auroc=score,
             at=time.time_ns() // 1_000_000,
         )
         course.epochs.append(epoch)
@@ -217,8 +217,8 @@ class Training:
         last = (
             f" (validation AUROC {course.epochs[-1].validation_auroc:.3f})" if course.epochs else ""
         )
-        done = (course.epoch - 1) * self.steps + course.step
-        self.progress(f"training{last}", done, self.settings.epochs * self.steps)
+        steps_done = (course.epoch - 1) * self.steps + course.step
+        self.progress(f"training{last}", steps_done, self.settings.epochs * self.steps)
 
 
 def _rank(epoch: Epoch) -> tuple[float, float]:
@@ -227,5 +227,10 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
 
 def logits_of(trained: Training) -> NDArray[np.float64]:
     """Give the validation logits (n_images, n_logits) of the best weights, in full precision."""
-    exact = Place(trained.place.device, None, trained.place.process, trained.place.processes)
+    exact = Place(
+        device=trained.place.device,
+        precision=None,
+        process=trained.place.process,
+        processes=trained.place.processes,
+    )
     return infer(trained.network, trained.validation.pixels, exact, trained._checking)

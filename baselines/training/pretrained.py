@@ -26,21 +26,21 @@ def take(network: nn.Module, path: Path) -> tuple[int, int]:
     less than half of the network's tensors are in it.
     """
     try:
-        kept = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
         raise SettingsError(
             f"weights {path} cannot be read ({type(error).__name__}); give a file that torch.save "
             "wrote with tensors alone, as network.state_dict() has them"
         ) from error
     own = network.state_dict()
-    given = _named(kept)
+    weights = _named(checkpoint)
     fitting = {}
     for name, tensor in own.items():
-        found = given.get(name)
-        if found is not None and found.ndim == tensor.ndim and found.shape != tensor.shape:
-            found = _one_channel(found, tensor)
-        if found is not None and found.shape == tensor.shape:
-            fitting[name] = found
+        weight = weights.get(name)
+        if weight is not None and weight.ndim == tensor.ndim and weight.shape != tensor.shape:
+            weight = _one_channel(weight, tensor)
+        if weight is not None and weight.shape == tensor.shape:
+            fitting[name] = weight
     if 2 * len(fitting) < len(own):
         raise SettingsError(
             f"weights {path} fit {len(fitting)} of the network's {len(own)} tensors by name and "
@@ -50,15 +50,15 @@ def take(network: nn.Module, path: Path) -> tuple[int, int]:
     return len(fitting), len(own)
 
 
-def _named(kept: object) -> dict[str, Tensor]:
+def _named(checkpoint: object) -> dict[str, Tensor]:
     """Tensors by the names that MONAI's networks have."""
     for holder in _HOLDERS:
-        if isinstance(kept, Mapping) and isinstance(kept.get(holder), Mapping):
-            kept = kept[holder]
-    if not isinstance(kept, Mapping):
+        if isinstance(checkpoint, Mapping) and isinstance(checkpoint.get(holder), Mapping):
+            checkpoint = checkpoint[holder]
+    if not isinstance(checkpoint, Mapping):
         return {}
     named = {}
-    for name, tensor in kept.items():
+    for name, tensor in checkpoint.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             continue
         for prefix in _PREFIXES:
@@ -67,8 +67,8 @@ def _named(kept: object) -> dict[str, Tensor]:
     return named
 
 
-def _one_channel(found: Tensor, wanted: Tensor) -> Tensor:
+def _one_channel(weight: Tensor, target: Tensor) -> Tensor:
     """Sum the first layer's colours, so that a grey image gives what three equal colours gave."""
-    if found.ndim >= 4 and wanted.shape[1] == 1 and found.shape[0] == wanted.shape[0]:
-        return found.sum(dim=1, keepdim=True)
-    return found
+    if weight.ndim >= 4 and target.shape[1] == 1 and weight.shape[0] == target.shape[0]:
+        return weight.sum(dim=1, keepdim=True)
+    return weight

@@ -96,9 +96,9 @@ class Settings:
 
     def logged(self) -> dict[str, str | int | float | bool | None]:
         """Give all settings as a tracker and a card keep them, paths by their names alone."""
-        told = asdict(self)
-        told["weights"] = self.weights.name if self.weights else None
-        return told
+        values = asdict(self)
+        values["weights"] = self.weights.name if self.weights else None
+        return values
 
 
 def fitting(settings: Settings, **further: str) -> dict[str, str]:

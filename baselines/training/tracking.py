@@ -118,7 +118,7 @@ class Run:
 
     def keep(self) -> None:
         """Write which run this is; without a password, whatever the address holds."""
-        told = {
+        record = {
             "address": without_password(self.address),
             "run_id": self.run_id,
             "sent": self.sent,
@@ -126,7 +126,7 @@ class Run:
             "params": self.params,
             "tags": self.tags,
         }
-        write_bytes(self.folder / TRACKING, (json.dumps(told, indent=1) + "\n").encode())
+        write_bytes(self.folder / TRACKING, (json.dumps(record, indent=1) + "\n").encode())
 
     def _write(self, lines: list[Line]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -204,7 +204,7 @@ def tracked(
     if before is not None and not resumed:
         _send_rest(before)
         before = None
-    run = before or Run(output, address, dict(params), dict(tags))
+    run = before or Run(folder=output, address=address, params=dict(params), tags=dict(tags))
     with _in_words(address):
         if before is None or not _known(run):
             run.run_id, run.sent, run.finished = _begun(run), 0, False
@@ -238,15 +238,15 @@ def send(output: Path, tracking_uri: str | None) -> tuple[int, str]:
 
 def _kept(output: Path, address: str) -> Run | None:
     try:
-        told = json.loads((output / TRACKING).read_text(encoding="utf-8"))
+        record = json.loads((output / TRACKING).read_text(encoding="utf-8"))
         return Run(
-            output,
-            address,
-            dict(told["params"]),
-            dict(told["tags"]),
-            run_id=str(told["run_id"]),
-            sent=int(told["sent"]) if told["address"] == without_password(address) else 0,
-            finished=bool(told["finished"]),
+            folder=output,
+            address=address,
+            params=dict(record["params"]),
+            tags=dict(record["tags"]),
+            run_id=str(record["run_id"]),
+            sent=int(record["sent"]) if record["address"] == without_password(address) else 0,
+            finished=bool(record["finished"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -104,7 +104,9 @@ def train(
             refuse_tracker(tracking_uri or tracking.beside(output))
         folder = cache or output.resolve().parent / CACHE
         reader = reader_of(settings.network)
-        pixels = PixelCache(folder, reader, settings.size, settings.pixel_bits)
+        pixels = PixelCache(
+            folder=folder, reader=reader, size=settings.size, bits=settings.pixel_bits
+        )
         parts = _parts(open_csv, pixels, settings, task, place, progress)
         fits = fitting(
             settings,
@@ -116,13 +118,21 @@ def train(
         output.mkdir(parents=True, exist_ok=True)
         resumed = checkpoint.load(output, fits, place.device) if resume else None
         place.together()  # all have read the checkpoint before the first process writes another
-        work = Training(task, settings, place, parts.training, parts.validation)
+        work = Training(
+            task=task,
+            settings=settings,
+            place=place,
+            training=parts.training,
+            validation=parts.validation,
+        )
         if not place.first:
             _fit(work, resumed)
             return place.gathered(None)[0]  # type: ignore[return-value]  # the first one's card
-        told = {"open_digest": parts.open_digest}
+        provenance = {"open_digest": parts.open_digest}
         again = resumed is not None
-        with tracking.tracked(tracking_uri, output, settings.logged(), told, resumed=again) as run:
+        with tracking.tracked(
+            tracking_uri, output, settings.logged(), provenance, resumed=again
+        ) as run:
             work.save = partial(checkpoint.save, output, fits=fits)
             work.log, work.progress = run.log, progress
             fit = _fit(work, resumed)
@@ -158,8 +168,8 @@ def _parts(
     cases = read_open(open_csv)
     total = sum(len(case.files) for case in cases)
     workers = max(place.readers(settings.workers), 0)
-    for mine in (True, False):
-        if (place.on_machine == 0) == mine:
+    for in_training in (True, False):
+        if (place.on_machine == 0) == in_training:
             examples = cached_examples(
                 cases, pixels, progress, task=task, total=total, workers=workers
             )
@@ -174,7 +184,13 @@ def _parts(
             f"{settings.batch}; give more cases or a smaller batch"
         )
     digest = "sha256:" + hashlib.sha256(open_csv.read_bytes()).hexdigest()
-    return _Parts(cases, examples, training, subset(examples, held_out), digest)
+    return _Parts(
+        cases=cases,
+        examples=examples,
+        training=training,
+        validation=subset(examples, held_out),
+        open_digest=digest,
+    )
 
 
 def _fit(work: Training, resumed: tuple[Course, States] | None) -> _Fit:
@@ -182,7 +198,7 @@ def _fit(work: Training, resumed: tuple[Course, States] | None) -> _Fit:
     if work.settings.network == radiomics.NAME:
         return _fit_at_once(work)
     course = work.run(resumed)
-    return _Fit(work.network, course, logits_of(work), work.weights)
+    return _Fit(network=work.network, course=course, logits=logits_of(work), weights=work.weights)
 
 
 def _fit_at_once(work: Training) -> _Fit:
@@ -190,13 +206,19 @@ def _fit_at_once(work: Training) -> _Fit:
     network = radiomics.fit(work.training, work.settings.seed, work.task)
     _, training_loss = measured(infer(network, work.training.pixels), work.training, work.task)
     logits = infer(network, work.validation.pixels)
-    found, loss = measured(logits, work.validation, work.task)
-    epoch = Epoch(1, training_loss, loss, found, time.time_ns() // 1_000_000)
+    score, loss = measured(logits, work.validation, work.task)
+    epoch = Epoch(
+        number=1,
+        training_loss=training_loss,
+        validation_loss=loss,
+        validation_auroc=score,
+        at=time.time_ns() // 1_000_000,
+    )
     course = Course(epochs=[epoch], best=epoch)
     work.log(course)
     if work.progress is not None:
         work.progress("training", 1, 1)
-    return _Fit(network, course, logits, np.ones(work.task.n_logits))
+    return _Fit(network=network, course=course, logits=logits, weights=np.ones(work.task.n_logits))
 
 
 def _written(
@@ -262,11 +284,11 @@ def _calibrations(
 ) -> calibrate.Calibrations:
     """Fit the calibrations, carried to the declared share of positive cases where one is given."""
     targets = task.logit_targets(validation.image_targets)
-    found = calibrate.fitted(settings.calibration, task, fit.logits, targets, fit.weights)
+    calibrations = calibrate.fitted(settings.calibration, task, fit.logits, targets, fit.weights)
     if settings.target_prevalence is None:
-        return found
+        return calibrations
     if task.kind != BINARY:
         raise SettingsError(
             f"target prevalence is one share and the task is {task.kind}; leave it out"
         )
-    return calibrate.moved(found, float(targets.mean()), settings.target_prevalence)
+    return calibrate.moved(calibrations, float(targets.mean()), settings.target_prevalence)

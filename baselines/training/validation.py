@@ -31,13 +31,13 @@ def infer(
 
     ``loader`` reads ``pixels``; without one they are read here.
     """
-    given = InMemory(pixels) if isinstance(pixels, np.ndarray) else pixels
-    reading = loader or Loader(given, 0, workers=0)
+    source = InMemory(pixels) if isinstance(pixels, np.ndarray) else pixels
+    reading = loader or Loader(source, 0, workers=0)
     network.eval()
     parts = []
     with torch.inference_mode(), place.mixed():
-        asked = in_order(len(given), batch, place.process, place.processes)
-        for read in reading.read(asked):
+        batches = in_order(len(source), batch, place.process, place.processes)
+        for read in reading.read(batches):
             images = laid_out(as_images(read.pixels, place.device))
             parts.append(network(images).float().cpu().numpy().astype(np.float64))
     shares = place.gathered(parts)
@@ -67,8 +67,8 @@ def mean_auroc(task: Task, targets: NDArray[np.float64], outputs: NDArray[np.flo
     else:
         columns = zip(targets.T, outputs.T, strict=True)
         sides = [(t[~np.isnan(t)] > 0.5, out[~np.isnan(t)]) for t, out in columns]
-    found = [auroc(y, given) for y, given in sides if y.any() and not y.all()]
-    return float(np.mean(found)) if found else 0.5
+    areas = [auroc(y, scores) for y, scores in sides if y.any() and not y.all()]
+    return float(np.mean(areas)) if areas else 0.5
 
 
 def measured(

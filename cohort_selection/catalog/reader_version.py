@@ -30,8 +30,8 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686": (
-        "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
+    "1840e97e6f19f5ce35e2634a2513d1f78ab1c042739821eeab4d8b8b394e40c7": (
+        "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
     ),
 }
 """Digest of the present sources, and that of former sources that read the same."""

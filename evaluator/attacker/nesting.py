@@ -21,14 +21,14 @@ def nesting(
     attributes: Mapping[str, NDArray[np.str_]],
 ) -> Nesting:
     """Count each pair of levels that occurs; all arrays are (n,), a case each."""
-    found = {}
+    nested = {}
     for inner, outer in pairs:
-        here: dict[tuple[str, str], Counts] = {}
+        counts: dict[tuple[str, str], Counts] = {}
         both = zip(attributes[inner].tolist(), attributes[outer].tolist(), strict=True)
         for one, other in sorted(set(both)):
             inside = (attributes[inner] == one) & (attributes[outer] == other)
-            here[one, other] = Counts(
+            counts[one, other] = Counts(
                 int(inside.sum()), np.unique(patients[inside]).size, int(labels[inside].sum())
             )
-        found[inner, outer] = here
-    return found
+        nested[inner, outer] = counts
+    return nested

@@ -33,18 +33,18 @@ class OwnCounts:
     the step of the rounding.
     """
 
-    def __init__(self, evaluation: Evaluation, given: Listed, nesting: Nesting) -> None:
+    def __init__(self, evaluation: Evaluation, listed: Listed, nesting: Nesting) -> None:
         """Read what the evaluation counts; ``nesting`` is known to everyone."""
-        self.given = given
-        self._calls = _calls(evaluation, given)
-        everyone = given.everyone
+        self.given = listed
+        self._calls = _calls(evaluation, listed)
+        everyone = listed.everyone
         single = everyone.n_cases == everyone.n_patients
         self._shares = () if evaluation.target is None else evaluation.target.levels
         self._single = single
         self._implied = {
             tuple(sorted(zip(pair, levels, strict=True))): counts
-            for pair, found in nesting.items()
-            for levels, counts in found.items()
+            for pair, inner in nesting.items()
+            for levels, counts in inner.items()
         }
 
     @cached_property
@@ -65,9 +65,9 @@ class OwnCounts:
     def complete(self) -> set[Cell]:
         """The cells of tables that hold every case: no other combination of levels occurs."""
         sums: dict[tuple[str, ...], int] = {}
-        for cell, found in self.given.counts.items():
+        for cell, counts in self.given.counts.items():
             names = _names(cell)
-            sums[names] = sums.get(names, 0) + found.n_cases
+            sums[names] = sums.get(names, 0) + counts.n_cases
         everyone = self.given.everyone.n_cases
         return {cell for cell in self.given.counts if cell and sums[_names(cell)] == everyone}
 
@@ -81,16 +81,16 @@ class OwnCounts:
         everyone = self.given.everyone
         yield Fact((), CASES, everyone.n_cases, everyone.n_cases)
         yield Fact((), POSITIVE, everyone.n_positive, everyone.n_positive)
-        for cell, found in self.given.counts.items():
+        for cell, counts in self.given.counts.items():
             if not cell:
                 continue
             if cell in state.withheld:
-                yield Fact(cell, CASES, min(1, found.n_cases), everyone.n_cases)
+                yield Fact(cell, CASES, min(1, counts.n_cases), everyone.n_cases)
             elif cell in state.hidden:
-                yield Fact(cell, CASES, found.n_cases, found.n_cases, own=True)
+                yield Fact(cell, CASES, counts.n_cases, counts.n_cases, own=True)
             else:
-                yield Fact(cell, POSITIVE, found.n_positive, found.n_positive, own=True)
-                yield Fact(cell, NEGATIVE, found.n_negative, found.n_negative, own=True)
+                yield Fact(cell, POSITIVE, counts.n_positive, counts.n_positive, own=True)
+                yield Fact(cell, NEGATIVE, counts.n_negative, counts.n_negative, own=True)
         if self._single:
             yield from self._told_of_target(state)
 
@@ -128,9 +128,9 @@ class OwnCounts:
         if self._single:
             return ()
         sums: dict[tuple[str, ...], int] = {}
-        for cell, found in counts.items():
+        for cell, numbers in counts.items():
             names = _names(cell)
-            sums[names] = sums.get(names, 0) + found.n_patients
+            sums[names] = sums.get(names, 0) + numbers.n_patients
         alike = {n for names, total in sums.items() if total == everyone.n_patients for n in names}
         return tuple(cell for cell in counts if cell and all(name in alike for name, _ in cell))
 
@@ -144,12 +144,12 @@ class OwnCounts:
                 yield Target(cell, CASES, 1, minimum)
             yield Target(cell, POSITIVE, 0, minimum)
             yield Target(cell, NEGATIVE, 0, minimum)
-        for cell, found in sorted(self._implied.items()):
-            if cell in self.given.counts or found.n_cases == everyone.n_cases:
+        for cell, number in sorted(self._implied.items()):
+            if cell in self.given.counts or number.n_cases == everyone.n_cases:
                 continue
-            if min(found.n_cases, found.n_patients) < minimum:
+            if min(number.n_cases, number.n_patients) < minimum:
                 yield Target(cell, CASES, 1, minimum)
-            if min(found.n_positive, found.n_negative) < minimum:
+            if min(number.n_positive, number.n_negative) < minimum:
                 yield Target(cell, POSITIVE, 0, minimum)
                 yield Target(cell, NEGATIVE, 0, minimum)
 
@@ -190,18 +190,18 @@ def _classes(row: TargetLevel) -> tuple[int, ...]:
     return row.n_cases, row.n_patients, row.n_positive, row.n_cases - row.n_positive
 
 
-def _calls(evaluation: Evaluation, given: Listed) -> dict[Cell, tuple[int, int]]:
+def _calls(evaluation: Evaluation, listed: Listed) -> dict[Cell, tuple[int, int]]:
     """Cases of each cell that were called positive, of the positives and of the negatives."""
-    found: dict[Cell, dict[str, float]] = {}
+    of_group: dict[Cell, dict[str, float]] = {}
     for result in evaluation.results:
         if result.figure in (SENSITIVITY, SPECIFICITY) and result.estimate.value is not None:
-            cell = () if result.group == OVERALL else given.cell_of.get(result.group)
+            cell = () if result.group == OVERALL else listed.cell_of.get(result.group)
             if cell is not None:
-                found.setdefault(cell, {})[str(result.figure)] = result.estimate.value
+                of_group.setdefault(cell, {})[str(result.figure)] = result.estimate.value
     calls = {}
-    for cell, rates in found.items():
+    for cell, rates in of_group.items():
         if len(rates) == 2:
-            counts = given.counts[cell]
+            counts = listed.counts[cell]
             hits = rates[str(SENSITIVITY)] * counts.n_positive
             right = rates[str(SPECIFICITY)] * counts.n_negative
             if all(abs(number - round(number)) < 1e-6 for number in (hits, right)):

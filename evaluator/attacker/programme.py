@@ -168,9 +168,9 @@ class Attacker:
 
 
 def _sum(places: Sequence[int], sign: float, size: int) -> NDArray[np.float64]:
-    found = np.zeros(size)
-    found[list(places)] = sign
-    return found
+    row = np.zeros(size)
+    row[list(places)] = sign
+    return row
 
 
 class Unsolved(RuntimeError):
@@ -209,19 +209,19 @@ class _Rows:
                 self._of_below.append(None)
         for fact in facts:
             at = programme.places(fact.cell, fact.count)
-            told = (fact.told_by or fact.cell) if fact.own else None
+            teller = (fact.told_by or fact.cell) if fact.own else None
             if not at:
                 continue
             if fact.low == fact.high:
                 equal.append((at, [1.0] * len(at), fact.low))
-                self._of_equal.append(told)
+                self._of_equal.append(teller)
                 continue
             if np.isfinite(fact.high):
                 below.append((at, [1.0] * len(at), fact.high))
-                self._of_below.append(told)
+                self._of_below.append(teller)
             if fact.low > 0:
                 below.append((at, [-1.0] * len(at), -fact.low))
-                self._of_below.append(told)
+                self._of_below.append(teller)
         self._bounds = np.zeros((self.size, 2))
         self._bounds[:, 1] = np.inf
         for name, empty in programme.nobody.items():
@@ -242,20 +242,20 @@ class _Rows:
         """The least value of the objective, where it is taken, and the told cells it rests on."""
         from scipy.optimize import linprog
 
-        found = linprog(objective, **self._given, bounds=self._bounds, method="highs")
-        if found.status == 3:  # not bounded: nothing is known
+        solution = linprog(objective, **self._given, bounds=self._bounds, method="highs")
+        if solution.status == 3:  # not bounded: nothing is known
             raise Contradiction("a count has no bound: the number of all cases is missing")
-        if found.x is None:
-            if found.status == 2 or "infeasible" in found.message.lower():
-                raise Contradiction(found.message)
-            raise Unsolved(f"no bounds were found, and nothing may be shown: {found.message}")
+        if solution.x is None:
+            if solution.status == 2 or "infeasible" in solution.message.lower():
+                raise Contradiction(solution.message)
+            raise Unsolved(f"no bounds were found, and nothing may be shown: {solution.message}")
         used: set[Cell] = set()
         for marks, side in ((self._of_equal, "eqlin"), (self._of_below, "ineqlin")):
             if marks:
-                duals = getattr(found, side).marginals
+                duals = getattr(solution, side).marginals
                 used |= {
                     cell
                     for cell, dual in zip(marks, duals, strict=True)
                     if cell is not None and abs(dual) > 1e-9
                 }
-        return float(found.fun), found.x, used
+        return float(solution.fun), solution.x, used

@@ -42,10 +42,10 @@ class Structure:
     @cached_property
     def starts(self) -> tuple[int, ...]:
         """Where the unknowns of each clique begin, and at the end their number."""
-        found = [0]
+        starts = [0]
         for clique in self.cliques:
-            found.append(found[-1] + len(clique.rows))
-        return tuple(found)
+            starts.append(starts[-1] + len(clique.rows))
+        return tuple(starts)
 
     def places(self, cell: Cell) -> list[int] | None:
         """The unknowns that add up to a cell; None where no clique has its attributes.
@@ -61,14 +61,14 @@ class Structure:
     def _inside(self, number: int, cell: Cell) -> list[int]:
         """The unknowns of one clique that add up to a cell."""
         clique = self.cliques[number]
-        wanted = [
+        atoms = [
             (clique.attributes.index(name), frozenset(self.values.get((name, level), (level,))))
             for name, level in cell
         ]
         return [
             self.starts[number] + row
             for row, values in enumerate(clique.rows)
-            if all(values[place] in allowed for place, allowed in wanted)
+            if all(values[place] in allowed for place, allowed in atoms)
         ]
 
     def outside(self, cells: Iterable[Cell]) -> frozenset[int]:
@@ -83,12 +83,12 @@ class Structure:
             for number, clique in enumerate(self.cliques):
                 if set(names) <= set(clique.attributes):
                     inside.update(self._inside(number, cell))
-        found: set[int] = set()
+        numbers: set[int] = set()
         for names, inside in tables.items():
             for number, clique in enumerate(self.cliques):
                 if set(names) <= set(clique.attributes):
-                    found |= set(range(*self.starts[number : number + 2])) - inside
-        return frozenset(found)
+                    numbers |= set(range(*self.starts[number : number + 2])) - inside
+        return frozenset(numbers)
 
     def divided(self) -> list[Cell]:
         """The parts of bands that overlap: no release has them, and several together may tell."""
@@ -98,26 +98,26 @@ class Structure:
 
     def tied(self) -> list[tuple[list[int], list[int]]]:
         """Pairs of sums that are equal: the same cell, counted in two cliques."""
-        found = []
+        ties = []
         for one, other in self.ties:
             shared = [
                 n for n in self.cliques[one].attributes if n in self.cliques[other].attributes
             ]
             first, second = (self._margin(number, shared) for number in (one, other))
-            found += [
+            ties += [
                 (first.get(values, []), second.get(values, []))
                 for values in sorted(first.keys() | second.keys())
             ]
-        return found
+        return ties
 
     def _margin(self, number: int, names: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
         clique = self.cliques[number]
         at = [clique.attributes.index(name) for name in names]
-        found: dict[tuple[str, ...], list[int]] = {}
+        margin: dict[tuple[str, ...], list[int]] = {}
         for row, values in enumerate(clique.rows):
             key = tuple(values[place] for place in at)
-            found.setdefault(key, []).append(self.starts[number] + row)
-        return found
+            margin.setdefault(key, []).append(self.starts[number] + row)
+        return margin
 
 
 def structure(
@@ -129,13 +129,13 @@ def structure(
     and the same of ``occurring``, whose attributes are crossed though no figure is given of them.
     """
     listed, known = set(complete), set(occurring)
-    spoken = {cell for cell in {*cells, *listed, *known} if cell}
-    values = _values({pair for cell in spoken for pair in cell})
-    tables = {tuple(name for name, _ in cell) for cell in spoken}
+    named = {cell for cell in {*cells, *listed, *known} if cell}
+    values = _values({pair for cell in named for pair in cell})
+    tables = {tuple(name for name, _ in cell) for cell in named}
     cliques = []
     for names in _maximal_cliques(tables):
-        made = _clique(names, values, listed | known)
-        if made is None:
+        clique = _clique(names, values, listed | known)
+        if clique is None:
             inside = [table for table in tables if set(table) <= set(names)]
             largest = [t for t in inside if not any(set(t) < set(other) for other in inside)]
             cliques += [
@@ -144,7 +144,7 @@ def structure(
                 if (small := _clique(table, values, listed | known)) is not None
             ]
         else:
-            cliques.append(made)
+            cliques.append(clique)
     cliques = cliques or [Clique((), ((),))]
     return Structure(tuple(cliques), _tree(cliques), values)
 
@@ -184,19 +184,19 @@ def _maximal_cliques(tables: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]
     for table in tables:
         for name in table:
             near.setdefault(name, set()).update(set(table) - {name})
-    found: list[set[str]] = []
+    cliques: list[set[str]] = []
     while near:
         chosen = min(near, key=partial(_new_edges, near))
         around = near.pop(chosen)
         for name in around:
             near[name] |= around - {name}
             near[name].discard(chosen)
-        found.append({chosen, *around})
+        cliques.append({chosen, *around})
     return sorted(
         tuple(sorted(clique))
-        for place, clique in enumerate(found)
+        for place, clique in enumerate(cliques)
         if not any(
-            clique < other or (clique == other and place > at) for at, other in enumerate(found)
+            clique < other or (clique == other and place > at) for at, other in enumerate(cliques)
         )
     )
 
@@ -229,19 +229,19 @@ def _values(levels: Iterable[Atom]) -> dict[Atom, tuple[str, ...]]:
     of_attribute: dict[str, list[str]] = {}
     for name, level in levels:
         of_attribute.setdefault(name, []).append(level)
-    found: dict[Atom, tuple[str, ...]] = {}
-    for name, here in of_attribute.items():
-        bands = {level: band for level in here if (band := _band(level)) is not None}
+    values: dict[Atom, tuple[str, ...]] = {}
+    for name, own_levels in of_attribute.items():
+        bands = {level: band for level in own_levels if (band := _band(level)) is not None}
         edges = sorted({edge for band in bands.values() for edge in band})
         atoms = list(pairwise(edges))
-        for level in here:
+        for level in own_levels:
             if level not in bands:
-                found[name, level] = (level,)
+                values[name, level] = (level,)
                 continue
             low, high = bands[level]
             inside = [(a, b) for a, b in atoms if low <= a and b <= high]
-            found[name, level] = tuple(_written(a, b) for a, b in inside)
-    return found
+            values[name, level] = tuple(_written(a, b) for a, b in inside)
+    return values
 
 
 def _band(level: str) -> tuple[int, int] | None:

@@ -39,8 +39,8 @@ OWN = Names(POSITIVE, NEGATIVE, CASES, ("positive, called", "negative, called"))
 def share_cell(row: TargetLevel) -> Cell | None:
     """The cell that a level of the target is, whatever its label; None where it reads two ways."""
     group = row.attribute, row.level
-    found = cells_of({group: Counts(0, 0, 0)})[0].get(group)
-    return None if found is None else tuple(pair for pair in found if pair[0] != LABEL)
+    cell = cells_of({group: Counts(0, 0, 0)})[0].get(group)
+    return None if cell is None else tuple(pair for pair in cell if pair[0] != LABEL)
 
 
 def share_facts(
@@ -55,7 +55,7 @@ def share_facts(
         return
     group = row.attribute, row.level
     label = dict(cells_of({group: Counts(0, 0, 0)})[0][group]).get(LABEL)
-    told = {None: names.cases, "1": names.positive, "0": names.negative}.get(label)
-    if told is not None:
+    number = {None: names.cases, "1": names.positive, "0": names.negative}.get(label)
+    if number is not None:
         low, high = max(0, count - step // 2), count + (step - 1) // 2
-        yield Fact(cell, told, low, high, own, TARGET if own else None)
+        yield Fact(cell, number, low, high, own, TARGET if own else None)

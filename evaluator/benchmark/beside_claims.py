@@ -23,10 +23,10 @@ def study_of(
     document: Mapping[str, object], analysis: AnalysisPlan, path: Path
 ) -> DeclaredStudy | None:
     """The study that the file at ``path`` declares; raise ClaimsError. None where it has none."""
-    found = read_study(
+    study = read_study(
         document.get("study"), document.get("claims"), document.get("comparators"), path
     )
-    return None if found is None else replace(found, intersections=analysis.intersections)
+    return None if study is None else replace(study, intersections=analysis.intersections)
 
 
 def with_looks(quota: Quota, study: DeclaredStudy | None, path: Path) -> Quota:
@@ -78,14 +78,14 @@ def refuse_unfit_groups(
         )
     for problem in _missing_groups(study, analysis):
         raise SpecificationError(f"{path.name}: {problem}")
-    made = [age_group(years, bands) for years in (bands[0] - 1, *bands) if years >= 0]
+    groups = [age_group(years, bands) for years in (bands[0] - 1, *bands) if years >= 0]
     for claim in study.claims:
         for name, level in claim.within:
-            if name == AGE_GROUP and level not in made:
+            if name == AGE_GROUP and level not in groups:
                 raise SpecificationError(
                     f"{path.name}: claim {claim.name!r} is within the age group {level!r}"
-                    f"{did_you_mean(level, made)}; [cohort] age_bands make {', '.join(made)}: give "
-                    f"one of these"
+                    f"{did_you_mean(level, groups)}; [cohort] age_bands make {', '.join(groups)}: "
+                    f"give one of these"
                 )
 
 
@@ -95,18 +95,18 @@ def _missing_groups(study: DeclaredStudy, analysis: AnalysisPlan) -> Iterator[st
         names = claim.attributes
         if not names:
             continue
-        said = f"claim {claim.name!r} is about groups by {JOINT.join(names)}"
+        subject = f"claim {claim.name!r} is about groups by {JOINT.join(names)}"
         if len(set(names)) < len(names):
-            yield f"{said}, which names an attribute twice; name each once"
+            yield f"{subject}, which names an attribute twice; name each once"
         if len(names) == 1 and names[0] not in analysis.subgroups:
             yield (
-                f"{said}{did_you_mean(names[0], analysis.subgroups)}, and [analysis] subgroups "
+                f"{subject}{did_you_mean(names[0], analysis.subgroups)}, and [analysis] subgroups "
                 f"has {_listed(analysis.subgroups)}; add it there, so that disclosure control "
                 f"counts its cases"
             )
         if len(names) > 1 and frozenset(names) not in crossed:
             yield (
-                f"{said}, and [analysis] intersections has "
+                f"{subject}, and [analysis] intersections has "
                 f"{_listed([JOINT.join(each) for each in analysis.intersections])}; add "
                 f"[{', '.join(f'{name!r}' for name in names)}] there, so that disclosure control "
                 f"counts its cases"

@@ -137,8 +137,10 @@ def _refuse_beside_grades(benchmark: Benchmark) -> None:
 
 def _refuse_calibration(benchmark: Benchmark) -> None:
     plan = benchmark.analysis
-    asked = [plan.primary, *(figure for figure, _ in plan.declared_gaps)]
-    wrong = [each for each in asked if figure(each).section == CALIBRATION or each == "net_benefit"]
+    figures = [plan.primary, *(figure for figure, _ in plan.declared_gaps)]
+    wrong = [
+        each for each in figures if figure(each).section == CALIBRATION or each == "net_benefit"
+    ]
     if wrong:
         raise SpecificationError(
             f"{benchmark.path.name}: [analysis] has {wrong[0]!r}, a figure of probabilities, and "

@@ -107,9 +107,9 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
-    for given in document:
-        if given not in TABLES:
-            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    for key in document:
+        if key not in TABLES:
+            raise SpecificationError(f"{path.name} {no_such_key(key, TABLES, 'table')}")
     tables = {name: _table(document, name, path) for name in TABLES if name not in _OF_CLAIMS}
     about = read_about(tables["benchmark"], path, installed=installed)
     name = about.name or path.stem
@@ -125,7 +125,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     plan = of_task(read_plan(tables["analysis"], path), tables["analysis"], task)
     analysis = _by_design(plan, tables["analysis"], cohort, path)
     study = study_of(document, analysis, path)
-    found = Benchmark(
+    benchmark = Benchmark(
         name=name,
         title=name if about.title is None else about.title,
         description=about.description,
@@ -144,10 +144,10 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         task=task,
     )
     if not installed:
-        _refuse_years(found)
-    _agree(found)
-    _refuse_parts_alone(found)
-    return found
+        _refuse_years(benchmark)
+    _agree(benchmark)
+    _refuse_parts_alone(benchmark)
+    return benchmark
 
 
 def _by_design(
@@ -284,7 +284,7 @@ def _refuse_parts_alone(benchmark: Benchmark) -> None:
 
 def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
-    kept = set(benchmark.cohort.criteria.attributes)
+    attributes = set(benchmark.cohort.criteria.attributes)
     intersected = {name for names in benchmark.analysis.intersections for name in names}
     for where, named in (
         ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
@@ -292,15 +292,15 @@ def _agree(benchmark: Benchmark) -> None:
         ("[disclosure] nested", {name for pair in benchmark.disclosure.nested for name in pair}),
         ("[contract] visible", set(benchmark.contract.visible)),
     ):
-        if missing := sorted(named - kept):
+        if missing := sorted(named - attributes):
             raise SpecificationError(
                 f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
-                f"[cohort] attributes keeps {', '.join(sorted(kept)) or 'none'}: add it there"
+                f"[cohort] attributes keeps {', '.join(sorted(attributes)) or 'none'}: add it there"
             )
     standard = {benchmark.cohort.label.column, benchmark.task.column, *benchmark.task.findings}
-    if told := sorted(standard & set(benchmark.contract.visible)):
+    if revealed := sorted(standard & set(benchmark.contract.visible)):
         raise SpecificationError(
-            f"{benchmark.path.name}: [contract] visible has {told[0]}, the reference standard; "
+            f"{benchmark.path.name}: [contract] visible has {revealed[0]}, the reference standard; "
             f"a container may never see it"
         )
     refuse_what_no_task_has(benchmark)

@@ -101,7 +101,7 @@ class CaseTable:
         texts = self.table.column(column)
         if len(self.cases) == len(texts):
             return texts
-        found = []
+        of_cases = []
         for rows in self.cases.values():
             first = texts[rows[0]]
             for row in rows[1:]:
@@ -109,8 +109,8 @@ class CaseTable:
                     raise self._again(
                         rows[0], row, f", with another {column} ({first!r}, then {texts[row]!r})"
                     )
-            found.append(joined([texts[row] for row in rows]) if join else first)
-        return found
+            of_cases.append(joined([texts[row] for row in rows]) if join else first)
+        return of_cases
 
     def _add(self, into: dict[str, dict[str, int]], case: str, label: str, row: int) -> None:
         of_case = into.setdefault(label, {})
@@ -121,13 +121,13 @@ class CaseTable:
     def long_labels(self) -> dict[str, dict[str, int]]:
         """Label -> case -> line of a long table; empty where the table is none."""
         if self._of_label is None:
-            found: dict[str, dict[str, int]] = {}
+            rows_of: dict[str, dict[str, int]] = {}
             if self.labelled is not None:
                 names = self.table.column(self.labelled)
                 for case, rows in self.cases.items():
                     for row in rows:
-                        self._add(found, case, names[row], row)
-            self._of_label = found
+                        self._add(rows_of, case, names[row], row)
+            self._of_label = rows_of
         return self._of_label
 
     def levels(self, name: str, bands: Sequence[int]) -> tuple[str, list[str]] | None:
@@ -135,15 +135,15 @@ class CaseTable:
 
         Ages become ``age_group`` by ``bands``, unless the table has that column.
         """
-        asked = field_of(name)
-        column = self.find("age_group") if asked == "age" else None
-        column = column or self.find(name) or self.find(*NAMES.get(asked or "", ()))
+        field = field_of(name)
+        column = self.find("age_group") if field == "age" else None
+        column = column or self.find(name) or self.find(*NAMES.get(field or "", ()))
         if name == "age_group":
             column = self.find("age_group") or self.find(*NAMES["age"])
         if column is None:
             return None
         if field_of(column) != "age":
-            spelled = name if asked != "age" else "age_group"
+            spelled = name if field != "age" else "age_group"
             return spelled, [cells.level(column, text) for text in self.texts(column)]
         mark = self.find(column + _OVER_89)
         marks = self.texts(mark) if mark else [""] * len(self.cases)

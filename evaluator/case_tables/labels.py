@@ -55,8 +55,8 @@ class Labels:
         if column is None:
             long = known.long_labels()
             return list(long) if long else None
-        found = (item for text in known.texts(column, join=True) for item in items(text))
-        return list(dict.fromkeys(found))
+        findings = (item for text in known.texts(column, join=True) for item in items(text))
+        return list(dict.fromkeys(findings))
 
     def column(self, known: CaseTable) -> str | None:
         """The column that lists the findings of a case, or names one a line; None if none does."""
@@ -87,8 +87,8 @@ def read_labels(
         if blank.any() and how.blank == REFUSE:
             case = list(known.cases)[int(blank.argmax())]
             raise _blank(known.first(case), column, texts[int(blank.argmax())])
-        kept = ~blank if how.blank == EXCLUDE else np.ones(len(held), dtype=np.bool_)
-        return np.array(held, dtype=np.bool_), kept
+        usable = ~blank if how.blank == EXCLUDE else np.ones(len(held), dtype=np.bool_)
+        return np.array(held, dtype=np.bool_), usable
     places, texts = _cells(known, label)
     return read_words(places, texts, label, how)
 
@@ -115,13 +115,13 @@ def read_words(
     fitting = [p for p in LABEL_WORDS if how.uncertain == REFUSE or "-1" not in p]
     every = list(fitting)
     y = np.zeros(len(words), dtype=np.bool_)
-    kept = np.ones(len(words), dtype=np.bool_)
+    usable = np.ones(len(words), dtype=np.bool_)
     counted: list[int] = []
     for place, word in enumerate(words):
         if is_unknown(word) and how.blank != REFUSE:
-            kept[place] = how.blank != EXCLUDE
+            usable[place] = how.blank != EXCLUDE
         elif word in UNCERTAIN_WORDS and how.uncertain != REFUSE:
-            kept[place] = how.uncertain != EXCLUDE
+            usable[place] = how.uncertain != EXCLUDE
             y[place] = how.uncertain == POSITIVE
         else:
             still = [pair for pair in fitting if word in pair]
@@ -132,7 +132,7 @@ def read_words(
             counted.append(place)
     for place in counted:
         y[place] = words[place] == fitting[0][1]
-    return y, kept
+    return y, usable
 
 
 def _alike(one: str, other: str, pairs: Sequence[tuple[str, str]]) -> bool:

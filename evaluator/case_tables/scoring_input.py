@@ -103,31 +103,31 @@ def read_tables(
         raise ScoringInputError(f"missing is {missing!r}; give 'refuse' or 'worst'")
     bands = _rising(age_bands)
     how = how or Labels()
-    given = CaseTable(predictions)
-    known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
-    _gather(given, known, case_column, labels, how, tell)
-    order = _order(given, known, missing, tell)
-    pairs = _pairs(given, known, labels, score_column, how)
-    patient = _patients(given, known, order, patient_column, tell)
-    attributes = _attributes(given, known, order, subgroups, bands, tell)
-    weights = None if weight_column is None else _weights(given, known, order, weight_column)
+    table = CaseTable(predictions)
+    known = table if predictions.resolve() == truth.resolve() else CaseTable(truth)
+    _gather(table, known, case_column, labels, how, tell)
+    order = _order(table, known, missing, tell)
+    pairs = _pairs(table, known, labels, score_column, how)
+    patient = _patients(table, known, order, patient_column, tell)
+    attributes = _attributes(table, known, order, subgroups, bands, tell)
+    weights = None if weight_column is None else _weights(table, known, order, weight_column)
     cases = np.array(list(known.cases), dtype=np.str_)
-    found = {}
+    inputs = {}
     for label, scored in pairs.items():
-        y, kept = read_labels(known, label, how)
-        _tell_left_out(known, label, kept, tell)
-        scores = _scores(given, scored, order, y)
-        found[label] = ScoringInput(
+        y, usable = read_labels(known, label, how)
+        _tell_left_out(known, label, usable, tell)
+        scores = _scores(table, scored, order, y)
+        inputs[label] = ScoringInput(
             label=label,
-            case_id=cases[kept],
-            patient_id=None if patient is None else patient[kept],
-            y=y[kept],
-            scores=scores[kept],
-            attributes={name: levels[kept] for name, levels in attributes.items()},
-            n_missing=int((order[kept] < 0).sum()),
-            weights=None if weights is None else weights[kept],
+            case_id=cases[usable],
+            patient_id=None if patient is None else patient[usable],
+            y=y[usable],
+            scores=scores[usable],
+            attributes={name: levels[usable] for name, levels in attributes.items()},
+            n_missing=int((order[usable] < 0).sum()),
+            weights=None if weights is None else weights[usable],
         )
-    return found
+    return inputs
 
 
 def read_references(
@@ -144,43 +144,43 @@ def read_references(
     A case whose cell says nothing is left out. Raises ScoringInputError.
     """
     tell, how = reading["tell"], reading["how"] or Labels()
-    given = CaseTable(predictions)
-    known = given if predictions.resolve() == truth.resolve() else CaseTable(truth)
-    _gather(given, known, reading["case_column"], (column,), how, tell)
-    order = _order(given, known, "refuse", tell)
-    found = known.find(column)
-    if found is None:
+    scores = CaseTable(predictions)
+    known = scores if predictions.resolve() == truth.resolve() else CaseTable(truth)
+    _gather(scores, known, reading["case_column"], (column,), how, tell)
+    order = _order(scores, known, "refuse", tell)
+    grade_column = known.find(column)
+    if grade_column is None:
         raise known.missing("column of the reference", [column])
-    wanted = reading["score_column"]
-    names = (wanted,) if wanted else ("grade", *SCORE_NAMES)
-    scored = given.find(*names)
-    if scored is None or (given is known and scored == found):
-        raise given.missing("column of the grades", names)
-    texts = known.texts(found)
+    score_column = reading["score_column"]
+    names = (score_column,) if score_column else ("grade", *SCORE_NAMES)
+    scored = scores.find(*names)
+    if scored is None or (scores is known and scored == grade_column):
+        raise scores.missing("column of the grades", names)
+    texts = known.texts(grade_column)
     reference = np.empty(len(texts))
     for row, (case, text) in enumerate(zip(known.cases, texts, strict=True)):
         value = math.nan if is_unknown(text) else number(text)
         if value is None:
             raise ScoringInputError(
-                f"{known.first(case)}: {found} is {text!r}; give a number, or nothing where it is "
-                "not known"
+                f"{known.first(case)}: {grade_column} is {text!r}; give a number, or nothing "
+                "where it is not known"
             )
         reference[row] = value
-    kept = ~np.isnan(reference)
-    _tell_left_out(known, column, kept, tell)
+    usable = ~np.isnan(reference)
+    _tell_left_out(known, column, usable, tell)
     no_label = np.zeros(reference.size, dtype=np.bool_)
-    patient = _patients(given, known, order, reading["patient_column"], tell)
+    patient = _patients(scores, known, order, reading["patient_column"], tell)
     bands = _rising(reading["age_bands"])
-    attributes = _attributes(given, known, order, subgroups, bands, tell)
+    attributes = _attributes(scores, known, order, subgroups, bands, tell)
     paired = ScoringInput(
         label=column,
-        case_id=np.array(list(known.cases), dtype=np.str_)[kept],
-        patient_id=None if patient is None else patient[kept],
-        y=no_label[kept],
-        scores=_scores(given, scored, order, no_label)[kept],
-        attributes={name: levels[kept] for name, levels in attributes.items()},
+        case_id=np.array(list(known.cases), dtype=np.str_)[usable],
+        patient_id=None if patient is None else patient[usable],
+        y=no_label[usable],
+        scores=_scores(scores, scored, order, no_label)[usable],
+        attributes={name: levels[usable] for name, levels in attributes.items()},
     )
-    return paired, reference[kept]
+    return paired, reference[usable]
 
 
 def _rising(age_bands: Sequence[int]) -> list[int]:
@@ -191,60 +191,60 @@ def _rising(age_bands: Sequence[int]) -> list[int]:
 
 
 def _tell_left_out(
-    known: CaseTable, label: str, kept: NDArray[np.bool_], tell: Callable[[str], None]
+    known: CaseTable, label: str, usable: NDArray[np.bool_], tell: Callable[[str], None]
 ) -> None:
-    if not kept.all():
+    if not usable.all():
         tell(
-            f"{label}: {int((~kept).sum())} of {kept.size} cases are left out because their label "
-            "is uncertain or blank"
+            f"{label}: {int((~usable).sum())} of {usable.size} cases are left out because their "
+            "label is uncertain or blank"
         )
-    if not kept.any():
+    if not usable.any():
         raise ScoringInputError(f"{known.name}: no case has a label {label}; check its column")
 
 
 def _gather(
-    given: CaseTable,
+    scores: CaseTable,
     known: CaseTable,
-    wanted: str | None,
+    patient_column: str | None,
     labels: Sequence[str],
     how: Labels,
     tell: Callable[[str], None],
 ) -> None:
     """Find the column that names the cases in each table: a name of both, else each one's own."""
-    names = CASE_NAMES if wanted is None else (wanted,)
-    pairs = ((given.find(name), known.find(name)) for name in names)
+    names = CASE_NAMES if patient_column is None else (patient_column,)
+    pairs = ((scores.find(name), known.find(name)) for name in names)
     one, other = next(
         ((a, b) for a, b in pairs if a is not None and b is not None),
-        (given.find(*names), known.find(*names)),
+        (scores.find(*names), known.find(*names)),
     )
-    for table, column in ((known, other), (given, one)):
+    for table, column in ((known, other), (scores, one)):
         if column is None:
             raise table.missing("case column", names)
     assert one is not None
     assert other is not None
     if one != other:
-        tell(f"cases are named by {one} in {given.name} and by {other} in {known.name}")
-    given.gather(one, id_holds_label=how.id_holds_label)
-    if known is not given:
+        tell(f"cases are named by {one} in {scores.name} and by {other} in {known.name}")
+    scores.gather(one, id_holds_label=how.id_holds_label)
+    if known is not scores:
         known.gather(other, id_holds_label=how.id_holds_label)
-    if any(known.find(name) for name in (*labels, *_prefixed(given))):
-        given.labelled = known.labelled = None  # a label has a column: the table is not long
-    if known is not given and not given.long_labels():
-        given.refuse_repeats()
+    if any(known.find(name) for name in (*labels, *_prefixed(scores))):
+        scores.labelled = known.labelled = None  # a label has a column: the table is not long
+    if known is not scores and not scores.long_labels():
+        scores.refuse_repeats()
 
 
 def _order(
-    given: CaseTable, known: CaseTable, missing: str, tell: Callable[[str], None]
+    scores: CaseTable, known: CaseTable, missing: str, tell: Callable[[str], None]
 ) -> NDArray[np.int64]:
     """The place of each known case among the given ones, -1 where it has no prediction."""
-    places = {case: place for place, case in enumerate(given.cases)}
+    places = {case: place for place, case in enumerate(scores.cases)}
     unknown = [case for case in places if case not in known.cases]
     lost = [case for case in known.cases if case not in places]
     if unknown:
         case, other = unknown[0], (lost or list(known.cases))[0]
         hint = spelling(unknown, lost)
         raise ScoringInputError(
-            f"{given.first(case)}: the case {case!r} is not in {known.name} ({len(unknown)} of "
+            f"{scores.first(case)}: the case {case!r} is not in {known.name} ({len(unknown)} of "
             f"{len(places)} are not), which has {other!r} on line "
             f"{known.first(other).rpartition(' ')[2]}{hint}; give both tables the same names, or "
             "leave such cases out of the predictions"
@@ -252,7 +252,7 @@ def _order(
     if lost and missing == "refuse":
         raise ScoringInputError(
             f"{len(lost)} of {len(known.cases)} cases in {known.name} have no prediction in "
-            f"{given.name} (the first is {lost[0]!r} on line "
+            f"{scores.name} (the first is {lost[0]!r} on line "
             f"{known.first(lost[0]).rpartition(' ')[2]}); predict every case, or count them as the "
             "worst score with --missing worst"
         )
@@ -262,26 +262,26 @@ def _order(
 
 
 def _patients(
-    given: CaseTable,
+    scores: CaseTable,
     known: CaseTable,
     order: NDArray[np.int64],
-    wanted: str | None,
+    patient_column: str | None,
     tell: Callable[[str], None],
 ) -> NDArray[np.str_] | None:
-    if wanted == "":
+    if patient_column == "":
         return None
-    names = NAMES["patient"] if wanted is None else (wanted,)
+    names = NAMES["patient"] if patient_column is None else (patient_column,)
     column = known.find(*names)
-    if column is None and (theirs := given.find(*names)) is not None:
-        tell(f"patients are those of the column {theirs} of {given.name}")
-        patients = given.patients(theirs, tell)
+    if column is None and (theirs := scores.find(*names)) is not None:
+        tell(f"patients are those of the column {theirs} of {scores.name}")
+        patients = scores.patients(theirs, tell)
         cases = zip(order.tolist(), known.cases, strict=True)
-        found = [
+        columns = [
             patients[place] if place >= 0 else f"{NOT_REPORTED}, {known.first(case)}"
             for place, case in cases
         ]
-        return np.array(found, dtype=np.str_)
-    if column is None and wanted is not None:
+        return np.array(columns, dtype=np.str_)
+    if column is None and patient_column is not None:
         raise known.missing("patient column", names)
     if column is None:
         tell(
@@ -297,82 +297,82 @@ _Scored = str | Mapping[str, int]
 
 
 def _pairs(
-    given: CaseTable,
+    scores: CaseTable,
     known: CaseTable,
     labels: Sequence[str],
     score_column: str | None,
     how: Labels,
 ) -> dict[str, _Scored]:
     """Label -> where its scores are."""
-    if score_column is not None and given.find(score_column) is None:
-        raise given.missing("score column", [score_column])
+    if score_column is not None and scores.find(score_column) is None:
+        raise scores.missing("score column", [score_column])
     own = how.names(known)
-    if long := given.long_labels():
-        column = given.find(score_column) if score_column else given.find(*SCORE_NAMES)
+    if long := scores.long_labels():
+        column = scores.find(score_column) if score_column else scores.find(*SCORE_NAMES)
         if column is None:
-            raise given.missing("score column", SCORE_NAMES)
-        wanted = list(labels) or [label for label in long if own is None or label in own]
-        for label in wanted:
+            raise scores.missing("score column", SCORE_NAMES)
+        chosen = list(labels) or [label for label in long if own is None or label in own]
+        for label in chosen:
             if label not in long:
                 raise ScoringInputError(
-                    f"{given.name} scores no label {label!r}; it has {', '.join(sorted(long))}"
+                    f"{scores.name} scores no label {label!r}; it has {', '.join(sorted(long))}"
                 )
-        return {label: long[label] for label in wanted}
-    wanted = list(labels)
-    if not wanted:
-        bare = _prefixed(given)
-        there = set(own) if own is not None else None
-        wanted = [n for n in bare if (known.find(n) if there is None else n in there)]
-        if score_column is not None or not wanted:
+        return {label: long[label] for label in chosen}
+    chosen = list(labels)
+    if not chosen:
+        bare = _prefixed(scores)
+        own_names = set(own) if own is not None else None
+        chosen = [n for n in bare if (known.find(n) if own_names is None else n in own_names)]
+        if score_column is not None or not chosen:
             single = known.find(*LABEL_NAMES)
             if own is not None and len(own) == 1:
                 single = own[0]
             elif own is not None:
-                raise given.missing("score column", [f"{_SCORE_PREFIX}{n}" for n in own[:3]])
+                raise scores.missing("score column", [f"{_SCORE_PREFIX}{n}" for n in own[:3]])
             if single is None:
                 raise known.missing("label column", LABEL_NAMES)
-            wanted = [single]
-    if len(wanted) > 1 and score_column is not None:
+            chosen = [single]
+    if len(chosen) > 1 and score_column is not None:
         raise ScoringInputError("one score column was named for several labels; name one label")
     pairs: dict[str, _Scored] = {}
-    for label in wanted:
+    for label in chosen:
         if own is None and known.find(label) is None:
             raise known.missing("label column", [label])
-        bare = [] if given is known else [label, output_of(label)]
-        names = (_SCORE_PREFIX + label, *bare, *(SCORE_NAMES if len(wanted) == 1 else ()))
-        column = given.find(score_column) if score_column else given.find(*names)
+        bare = [] if scores is known else [label, output_of(label)]
+        names = (_SCORE_PREFIX + label, *bare, *(SCORE_NAMES if len(chosen) == 1 else ()))
+        column = scores.find(score_column) if score_column else scores.find(*names)
         if column is None:
-            raise given.missing(f"score column for {label!r}", names)
+            raise scores.missing(f"score column for {label!r}", names)
         pairs[label] = column
     return pairs
 
 
-def _prefixed(given: CaseTable) -> list[str]:
+def _prefixed(scores: CaseTable) -> list[str]:
     """The labels that have a score column ``prob_LABEL``."""
-    prefixed = (name for name in given.table.columns if name.startswith(_SCORE_PREFIX))
+    prefixed = (name for name in scores.table.columns if name.startswith(_SCORE_PREFIX))
     return [label for name in prefixed if (label := name.removeprefix(_SCORE_PREFIX))]
 
 
 def _scores(
-    given: CaseTable, scored: _Scored, order: NDArray[np.int64], y: NDArray[np.bool_]
+    table: CaseTable, scored: _Scored, order: NDArray[np.int64], y: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Read scores: probabilities, or any other finite numbers such as logits or grades."""
-    column = scored if isinstance(scored, str) else (given.find(*SCORE_NAMES) or "")
-    texts = given.table.column(column)
-    values = np.empty(len(given.cases))
-    for place, (case, rows) in enumerate(given.cases.items()):
+    column = scored if isinstance(scored, str) else (table.find(*SCORE_NAMES) or "")
+    texts = table.table.column(column)
+    values = np.empty(len(table.cases))
+    for place, (case, rows) in enumerate(table.cases.items()):
         row = rows[0] if isinstance(scored, str) else scored.get(case)
         if row is None:
             raise ScoringInputError(
-                f"{given.first(case)}: this case has no score for one of the labels; score each "
+                f"{table.first(case)}: this case has no score for one of the labels; score each "
                 "case for each label"
             )
         if len(rows) > 1 and isinstance(scored, str) and len({texts[r] for r in rows}) > 1:
-            given.texts(column)  # refuses, naming both lines
+            table.texts(column)  # refuses, naming both lines
         value = number(texts[row])
         if value is None:
             raise ScoringInputError(
-                f"{given.place(row)}: {column} is {texts[row]!r}; give a probability from 0 to 1, "
+                f"{table.place(row)}: {column} is {texts[row]!r}; give a probability from 0 to 1, "
                 "or a finite number with a decimal point that is higher where the label is likelier"
             )
         values[place] = value
@@ -386,10 +386,10 @@ def _scores(
 
 
 def _weights(
-    given: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str
+    scores: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str
 ) -> NDArray[np.float64]:
     """One weight a case: 0, or within what a figure takes."""
-    table, column, places = _column_of(given, known, order, name, "weight column")
+    table, column, places = _column_of(scores, known, order, name, "weight column")
     texts, cases = table.texts(column), list(table.cases)
     values = np.empty(len(known.cases))
     for row, (place, case) in enumerate(zip(places, known.cases, strict=True)):
@@ -411,18 +411,18 @@ def _weights(
 
 
 def _column_of(
-    given: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str, what: str
+    scores: CaseTable, known: CaseTable, order: NDArray[np.int64], name: str, what: str
 ) -> tuple[CaseTable, str, Iterable[int]]:
     """The table that has a column, the truth first, and the place of each known case in it."""
     if (column := known.find(name)) is not None:
         return known, column, range(len(known.cases))
-    if (column := given.find(name)) is not None:
-        return given, column, order.tolist()
+    if (column := scores.find(name)) is not None:
+        return scores, column, order.tolist()
     raise known.missing(what, [name])
 
 
 def _attributes(
-    given: CaseTable,
+    scores: CaseTable,
     known: CaseTable,
     order: NDArray[np.int64],
     subgroups: Sequence[str],
@@ -430,20 +430,20 @@ def _attributes(
     tell: Callable[[str], None],
 ) -> dict[str, NDArray[np.str_]]:
     attributes = {}
-    for asked in subgroups:
+    for subgroup in subgroups:
         groups = known.find("age_group")
-        of_age = asked == "age_group" or field_of(asked) == "age"
+        of_age = subgroup == "age_group" or field_of(subgroup) == "age"
         if of_age and groups is not None and tuple(bands) != AGE_BANDS:
             tell(
                 f"the groups of age are those of the column {groups} of {known.name}; age bands "
                 "are not applied to it: leave it out to have ages grouped by them"
             )
-        if (found := known.levels(asked, bands)) is not None:
-            name, levels = found
-        elif (found := given.levels(asked, bands)) is not None:
-            name, theirs = found
+        if (column := known.levels(subgroup, bands)) is not None:
+            name, levels = column
+        elif (column := scores.levels(subgroup, bands)) is not None:
+            name, theirs = column
             levels = [theirs[place] if place >= 0 else NOT_REPORTED for place in order.tolist()]
         else:
-            raise known.missing("subgroup column", [asked])
+            raise known.missing("subgroup column", [subgroup])
         attributes[name] = np.array(levels, dtype=np.str_)
     return attributes

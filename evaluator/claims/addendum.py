@@ -37,14 +37,14 @@ def of(ledger: Ledger, benchmark: str) -> SealedStudy | None:
 
     Raises ClaimsError where it is not the one whose digest was signed.
     """
-    found = entry(ledger, benchmark)
-    if found is None:
+    addendum = entry(ledger, benchmark)
+    if addendum is None:
         return None
     changed = ClaimsError(
         f"the claims that were added to {benchmark!r} are not those that were signed; "
         f"`sequestra audit verify` lists what was changed"
     )
-    content = signed(found).content
+    content = signed(addendum).content
     try:
         study = sealed_study.read(content, sealed_at=content["at"], addendum=True)
         if study.digest == content["claims_digest"]:
@@ -59,10 +59,10 @@ def entry(ledger: Ledger, benchmark: str) -> AuditEntry | None:
     return next(iter(ledger.chain.entries(subjects=[benchmark], event=EVENT)), None)
 
 
-def signed(found: AuditEntry) -> Signed:
+def signed(addendum: AuditEntry) -> Signed:
     """The signed statement of an addendum's entry; raise ClaimsError where it holds none."""
     try:
-        document = json.loads(found.content)
+        document = json.loads(addendum.content)
         return Signed(
             statement=stated(document["statement"]),
             key_id=document["key_id"],
@@ -70,6 +70,6 @@ def signed(found: AuditEntry) -> Signed:
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise ClaimsError(
-            f"audit entry {found.number}, claims added to {found.subject!r}, holds no signed "
+            f"audit entry {addendum.number}, claims added to {addendum.subject!r}, holds no signed "
             f"statement: it was changed; restore the ledger from a copy"
         ) from problem

@@ -45,7 +45,7 @@ class ComparatorTable:
                 f"[comparators.{self.name}]: {self.file} names patients, and patient {twice!r} has "
                 f"several cases; name each study in a column study_uid"
             )
-        found = {
+        values = {
             case.case_id: value
             for case, key in zip(cases, keys, strict=True)
             if (value := self.values.get(key)) is not None
@@ -60,7 +60,7 @@ class ComparatorTable:
                 f"{spelling(list(self.values), lost)}: give one for every case, or leave such "
                 f"cases out of the cohort by a rule"
             )
-        return found
+        return values
 
 
 def read_comparator(name: str, declared: Comparator, folder: Path) -> ComparatorTable:
@@ -76,35 +76,35 @@ def read_comparator(name: str, declared: Comparator, folder: Path) -> Comparator
     except ScoringInputError as problem:
         raise ClaimsError(f"[comparators.{name}]: {problem}") from None
     return ComparatorTable(
-        name,
-        declared.file,
-        "call" if declared.has_calls_alone else "score",
-        by_patient,
-        dict(zip(table.cases, values, strict=True)),
+        name=name,
+        file=declared.file,
+        what="call" if declared.has_calls_alone else "score",
+        by_patient=by_patient,
+        values=dict(zip(table.cases, values, strict=True)),
     )
 
 
 def _gather(table: CaseTable, declared: Comparator) -> bool:
     """Find the column that names the cases; whether it names patients."""
-    wanted = (declared.cases,) if declared.cases else _CASES
-    column = table.find(*wanted)
+    columns = (declared.cases,) if declared.cases else _CASES
+    column = table.find(*columns)
     patient = table.find(*NAMES["patient"])
     by_patient = column is None and patient is not None and not declared.cases
     if by_patient:
         column = patient
     if column is None:
-        raise table.missing("case column", wanted)
+        raise table.missing("case column", columns)
     table.gather(column)
     table.refuse_repeats()
     return by_patient or (column == patient and bool(declared.cases))
 
 
-def _scores(table: CaseTable, wanted: str) -> list[float | None]:
-    names = (wanted,) if wanted else SCORE_NAMES
+def _scores(table: CaseTable, score_column: str) -> list[float | None]:
+    names = (score_column,) if score_column else SCORE_NAMES
     column = table.find(*names)
     if column is None:
         raise table.missing("score column", names)
-    found: list[float | None] = []
+    scores: list[float | None] = []
     for case, text in zip(table.cases, table.texts(column), strict=True):
         value = number(text)
         if value is None and not is_unknown(text):
@@ -112,16 +112,18 @@ def _scores(table: CaseTable, wanted: str) -> list[float | None]:
                 f"{table.first(case)}: {column} is {text!r}; give a finite number with a decimal "
                 "point that is higher where the label is likelier"
             )
-        found.append(value)
-    return found
+        scores.append(value)
+    return scores
 
 
-def _calls(table: CaseTable, wanted: str) -> list[float | None]:
-    column = table.find(wanted)
+def _calls(table: CaseTable, call_column: str) -> list[float | None]:
+    column = table.find(call_column)
     if column is None:
-        raise table.missing("column of calls", [wanted])
-    called, kept = read_labels(table, column, Labels(blank="exclude"))
-    return [float(one) if there else None for one, there in zip(called, kept, strict=True)]
+        raise table.missing("column of calls", [call_column])
+    called, usable = read_labels(table, column, Labels(blank="exclude"))
+    return [
+        float(one) if is_usable else None for one, is_usable in zip(called, usable, strict=True)
+    ]
 
 
 def calls_at(values: np.ndarray, declared: Comparator) -> np.ndarray:

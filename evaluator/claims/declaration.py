@@ -60,18 +60,18 @@ def _step(value: float | None) -> float | None:
     return value
 
 
-def _threshold(given: float | str) -> float | str:
-    if isinstance(given, str):
-        if given != SUBMITTED:
+def _threshold(threshold: float | str) -> float | str:
+    if isinstance(threshold, str):
+        if threshold != SUBMITTED:
             raise ValueError
-        return given
-    if not 0.0 <= given <= 1.0:
-        raise ValueError(f"is {given:g}; containers give probabilities: give one from 0 to 1")
-    return float(given)
+        return threshold
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"is {threshold:g}; containers give probabilities: give one from 0 to 1")
+    return float(threshold)
 
 
-def _levels(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(given.items()))
+def _levels(levels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(levels.items()))
 
 
 _Name = Annotated[Text, Field(min_length=1, max_length=80)]
@@ -213,32 +213,33 @@ class DeclaredClaim:
 
     def __post_init__(self) -> None:
         """Raise ClaimsError where keys contradict each other."""
-        said = f"claim {self.name!r}"
+        subject = f"claim {self.name!r}"
         if self.parts:
             extra = [key for key in _GOAL_KEYS if getattr(self, key) not in ("", None)]
             if extra:
                 raise ClaimsError(
-                    f"{said} has parts and also {', '.join(extra)}; put each figure and goal into "
-                    "one of the parts, or leave parts out"
+                    f"{subject} has parts and also {', '.join(extra)}; put each figure and goal "
+                    "into one of the parts, or leave parts out"
                 )
             if len(self.parts) == 1:
                 raise ClaimsError(
-                    f"{said} has one part; write its keys on the claim itself, or give the other"
+                    f"{subject} has one part; write its keys on the claim itself, or give the other"
                 )
         elif not self.figure:
             raise ClaimsError(
-                f"{said} has no figure; give {' or '.join(map(repr, FIGURES))}, or several in parts"
+                f"{subject} has no figure; give {' or '.join(map(repr, FIGURES))}, or several "
+                "in parts"
             )
         else:
             _refuse_odd_goal(self)
         both = [name for name, _ in self.within if name in self.each.split(JOINT)]
         if both:
             raise ClaimsError(
-                f"{said} is within one level of {both[0]} and for each of its levels; leave "
+                f"{subject} is within one level of {both[0]} and for each of its levels; leave "
                 f"{both[0]} out of one of the two"
             )
         if self.name in self.after:
-            raise ClaimsError(f"{said} stands after itself; name earlier claims in after")
+            raise ClaimsError(f"{subject} stands after itself; name earlier claims in after")
 
     @property
     def every_part(self) -> tuple[DeclaredPart, ...]:
@@ -258,21 +259,22 @@ _GOAL_KEYS = tuple(each.name for each in fields(DeclaredPart))
 
 def _refuse_odd_goal(part: DeclaredPart | DeclaredClaim) -> None:
     goals = ("at_least", "at_most", "superior_to", "noninferior_to")
-    given = [key for key in goals if getattr(part, key) not in ("", None)]
-    if len(given) != 1:
-        found = " and ".join(given) or "no goal"
+    goal_keys = [key for key in goals if getattr(part, key) not in ("", None)]
+    if len(goal_keys) != 1:
+        goals_named = " and ".join(goal_keys) or "no goal"
         raise ClaimsError(
-            f"{part.figure} has {found}; give one of at_least, at_most, superior_to and "
+            f"{part.figure} has {goals_named}; give one of at_least, at_most, superior_to and "
             "noninferior_to"
         )
-    if given[0] == "noninferior_to" and part.margin is None:
+    if goal_keys[0] == "noninferior_to" and part.margin is None:
         raise ClaimsError(
             f"{part.figure} is noninferior_to {part.noninferior_to!r} without a margin; give one, "
             "as margin = 0.05"
         )
-    if given[0] != "noninferior_to" and part.margin is not None:
+    if goal_keys[0] != "noninferior_to" and part.margin is not None:
         raise ClaimsError(
-            f"{part.figure} has a margin beside {given[0]}; leave it out, or claim noninferior_to"
+            f"{part.figure} has a margin beside {goal_keys[0]}; leave it out, or claim "
+            "noninferior_to"
         )
     if part.figure == "auroc" and part.threshold is not None:
         raise ClaimsError(

@@ -84,7 +84,7 @@ class DeclaredStudy:
         attribute = self.attribute(claim.attributes)
         names, fixed = attribute.split(JOINT), dict(claim.within)
         rows = zip(*(columns[name] for name in names), strict=True)
-        found = sorted(
+        groups = sorted(
             row
             for row in set(rows)
             if all(level == fixed.get(name, level) for name, level in zip(names, row, strict=True))
@@ -93,13 +93,13 @@ class DeclaredStudy:
                 for name, level in zip(names, row, strict=True)
             )
         )
-        if not found:
+        if not groups:
             asked = " and ".join(f"{name} {level!r}" for name, level in claim.within) or attribute
             raise ClaimsError(
                 f"claim {claim.name!r} is about {asked}, which no case has; correct the level, or "
                 "draw such cases"
             )
-        return tuple((attribute, JOINT.join(row)) for row in found)
+        return tuple((attribute, JOINT.join(row)) for row in groups)
 
     def with_levels(self, columns: Mapping[str, Sequence[str]]) -> Study:
         """The study whose claims have a part for each of their levels among these cases.
@@ -181,7 +181,7 @@ def read_study(
         raise ClaimsError(
             f"{path.name}: comparators is {shown(against)}; give each a table [comparators.NAME]"
         )
-    found = DeclaredStudy(
+    whole = DeclaredStudy(
         table=read_table(StudyTable, {} if study is None else study, path, "study", ClaimsError),
         claims=declared,
         comparators={
@@ -189,13 +189,13 @@ def read_study(
             for name, table in against.items()
         },
     )
-    for problem in chain(_of_names(found), _of_comparators(found)):
+    for problem in chain(_of_names(whole), _of_comparators(whole)):
         raise ClaimsError(f"{path.name}: {problem}")
     try:
-        found.without_levels()
+        whole.without_levels()
     except ClaimsError as problem:
         raise ClaimsError(f"{path.name}: {problem}") from None
-    return found
+    return whole
 
 
 def _of_names(study: DeclaredStudy) -> Iterator[str]:

@@ -88,33 +88,35 @@ def is_hidden(part: Part, hidden: Collection[Group]) -> bool:
     return OVERALL in hidden or (part.attribute, part.level) in hidden
 
 
-def judge_study(sealed: SealedStudy, cases: Cases, asked: Asked) -> StudyVerdict:
+def judge_study(sealed: SealedStudy, cases: Cases, terms: Asked) -> StudyVerdict:
     """The verdict of one look on all claims, each read off the bound that is released.
 
     A look beyond the last one has no level: its claims are not tested.
     """
     study = sealed.study
-    given = asked.look <= study.looks
-    level = level_of_look(asked.look, study.looks, study.alpha, study.spending) if given else 0.0
-    found: dict[tuple[Part, float], Bound | UndefinedMetric] = {}
+    within_looks = terms.look <= study.looks
+    level = (
+        level_of_look(terms.look, study.looks, study.alpha, study.spending) if within_looks else 0.0
+    )
+    bounds: dict[tuple[Part, float], Bound | UndefinedMetric] = {}
 
     def bound_of(part: Part, nominal: float) -> Bound | UndefinedMetric:
-        if (part, nominal) not in found:
-            found[part, nominal] = _bound(sealed, cases, asked, part, nominal)
-        return found[part, nominal]
+        if (part, nominal) not in bounds:
+            bounds[part, nominal] = _bound(sealed, cases, terms, part, nominal)
+        return bounds[part, nominal]
 
-    if asked.set_apart:
+    if terms.set_apart:
         verdicts = _alike(sealed, Verdict.NOT_SHOWN)
-    elif not given:
+    elif not within_looks:
         verdicts = _alike(sealed, Verdict.NOT_TESTED)
     else:
         verdicts = decided(study, bound_of, level)
     return StudyVerdict(
-        claims=tuple(_claims(sealed, cases, asked, verdicts, level)),
+        claims=tuple(_claims(sealed, cases, terms, verdicts, level)),
         claims_digest=sealed.digest,
         declared=sealed.sealed_at,
         addendum=sealed.addendum,
-        look=asked.look,
+        look=terms.look,
         looks=study.looks,
         level=level,
         alpha=study.alpha,
@@ -131,9 +133,9 @@ def _alike(sealed: SealedStudy, verdict: Verdict) -> tuple[Decided, ...]:
 
 
 def _bound(
-    sealed: SealedStudy, cases: Cases, asked: Asked, part: Part, nominal: float
+    sealed: SealedStudy, cases: Cases, terms: Asked, part: Part, nominal: float
 ) -> Bound | UndefinedMetric:
-    if is_hidden(part, asked.hidden):
+    if is_hidden(part, terms.hidden):
         return UndefinedMetric(INSUFFICIENT)
     data = case_data(
         part,
@@ -143,7 +145,7 @@ def _bound(
         cases.attributes,
         comparators=cases.comparators,
         declared=sealed.comparators,
-        threshold=asked.threshold,
+        threshold=terms.threshold,
     )
     try:
         return bound(part, data, sealed.used(part, nominal))
@@ -154,21 +156,21 @@ def _bound(
 def _claims(
     sealed: SealedStudy,
     cases: Cases,
-    asked: Asked,
+    terms: Asked,
     verdicts: tuple[Decided, ...],
     level: float,
 ) -> Iterator[ClaimVerdict]:
-    reason = PROBING if asked.set_apart else ""
-    for claim, found in zip(sealed.study.claims, verdicts, strict=True):
-        bounds: tuple[Bound | UndefinedMetric | None, ...] = found.bounds
+    reason = PROBING if terms.set_apart else ""
+    for claim, verdict in zip(sealed.study.claims, verdicts, strict=True):
+        bounds: tuple[Bound | UndefinedMetric | None, ...] = verdict.bounds
         bounds = bounds or (None,) * len(claim.parts)
         yield ClaimVerdict(
             name=claim.name,
-            verdict=found.verdict,
-            level=level if found.level is None else found.level,
+            verdict=verdict.verdict,
+            level=level if verdict.level is None else verdict.level,
             after=claim.after,
             parts=tuple(
-                _judged(part, each, reason, cases, asked, sealed)
+                _judged(part, each, reason, cases, terms, sealed)
                 for part, each in zip(claim.parts, bounds, strict=True)
             ),
         )
@@ -176,33 +178,33 @@ def _claims(
 
 def _judged(
     part: Part,
-    found: Bound | UndefinedMetric | None,
+    reached: Bound | UndefinedMetric | None,
     reason: str,
     cases: Cases,
-    asked: Asked,
+    terms: Asked,
     sealed: SealedStudy,
 ) -> JudgedPart:
-    if not isinstance(found, Bound):
-        return JudgedPart(part=part, undefined=reason if found is None else str(found))
-    here = in_group(part, cases.attributes, cases.labels.size)
+    if not isinstance(reached, Bound):
+        return JudgedPart(part=part, undefined=reason if reached is None else str(reached))
+    members = in_group(part, cases.attributes, cases.labels.size)
     return JudgedPart(
         part=part,
-        bound=found,
-        spread=_spread(part, cases, here),
-        few=_few(part, cases, here, asked, sealed),
+        bound=reached,
+        spread=_spread(part, cases, members),
+        few=_few(part, cases, members, terms, sealed),
     )
 
 
-def _spread(part: Part, cases: Cases, here: Bools) -> float | None:
+def _spread(part: Part, cases: Cases, members: Bools) -> float | None:
     """The spread of the negatives' scores over that of the positives', to one decimal."""
     if part.figure != "auroc" or part.comparator is not None:
         return None
-    of_class = [cases.scores[here & (cases.labels == label)] for label in (True, False)]
+    of_class = [cases.scores[members & (cases.labels == label)] for label in (True, False)]
     positive, negative = (float(each.std(ddof=1)) for each in of_class)
     return round(negative / positive, 1) if positive > 0.0 else None
 
 
-def _few(part: Part, cases: Cases, here: Bools, asked: Asked, sealed: SealedStudy) -> bool:
+def _few(part: Part, cases: Cases, members: Bools, terms: Asked, sealed: SealedStudy) -> bool:
     """Whether few cases lie between a declared threshold and another one of the study.
 
     The submission's own is one of these: figures at it are released beside the bounds.
@@ -210,11 +212,11 @@ def _few(part: Part, cases: Cases, here: Bools, asked: Asked, sealed: SealedStud
     if part.threshold is None or part.figure == "auroc":
         return False
     own = called(cases.scores, part.threshold)
-    for other in thresholds(sealed, asked.threshold):
-        inside = (own != called(cases.scores, other)) & here
+    for other in thresholds(sealed, terms.threshold):
+        inside = (own != called(cases.scores, other)) & members
         positive = int((inside & cases.labels).sum())
         negative = int(inside.sum()) - positive
-        if inside.any() and min(positive, negative) < asked.minimum:
+        if inside.any() and min(positive, negative) < terms.minimum:
             return True
     return False
 

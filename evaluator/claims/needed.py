@@ -30,11 +30,13 @@ def needed(part: Part, bound: Bound) -> str:
     if beyond <= 0.0:
         return f"no number of cases would show it {truth}"
     ratio = negative / positive
-    found = needed_cases(part, bound.value, bound.level, power=POWER, negatives_per_positive=ratio)
-    if found is None:
+    needed_number = needed_cases(
+        part, bound.value, bound.level, power=POWER, negatives_per_positive=ratio
+    )
+    if needed_number is None:
         return f"more than {MOST:,} {of} would be needed {truth}"
-    number = found.negatives if of == "negatives" else found.positives
-    said = f"{number:,} {of}" if found.exact else f"about {number:,} {of}"
+    number = needed_number.negatives if of == "negatives" else needed_number.positives
+    words = f"{number:,} {of}" if needed_number.exact else f"about {number:,} {of}"
     if part.figure == "auroc":
-        said += f", with {ratio:.2g} negatives for each,"
-    return f"{said} would show it with power {POWER:g} {truth}"
+        words += f", with {ratio:.2g} negatives for each,"
+    return f"{words} would show it with power {POWER:g} {truth}"

@@ -167,14 +167,14 @@ class _Drawn:
     comparators: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, cases: Sequence[Case], said: Mapping[str, Mapping[str, float]]) -> _Drawn:
+    def of(cls, cases: Sequence[Case], comparators: Mapping[str, Mapping[str, float]]) -> _Drawn:
         return cls(
             np.array([case.label == 1 for case in cases]),
             np.array([case.patient_id for case in cases]),
             {name: np.array([c.attributes[name] for c in cases]) for name in cases[0].attributes},
             {
                 name: np.array([values[case.case_id] for case in cases])
-                for name, values in said.items()
+                for name, values in comparators.items()
             },
         )
 
@@ -182,27 +182,33 @@ class _Drawn:
 def _used_levels(
     study: Study, drawn: _Drawn, declared: Mapping[str, Comparator]
 ) -> tuple[UsedLevel, ...]:
-    found: dict[Part, list[UsedLevel]] = {}
+    used: dict[Part, list[UsedLevel]] = {}
     for claim in study.claims:
         for part in claim.parts:
-            if part not in found:
+            if part not in used:
                 try:
-                    found[part] = _of_part(part, levels_used(study), drawn, declared)
+                    used[part] = _of_part(part, levels_used(study), drawn, declared)
                 except ValueError as problem:
                     group = f" in {part.attribute} {part.level!r}" if part.attribute else ""
                     raise ClaimsError(f"claim {claim.name!r}{group}: {problem}") from None
-    return tuple(level for levels in found.values() for level in levels)
+    return tuple(level for levels in used.values() for level in levels)
 
 
 def _of_part(
     part: Part, levels: Sequence[float], drawn: _Drawn, declared: Mapping[str, Comparator]
 ) -> list[UsedLevel]:
-    here = in_group(part, drawn.attributes, len(drawn.labels))
-    counts = Counts.of(drawn.labels[here], drawn.patients[here])
+    members = in_group(part, drawn.attributes, len(drawn.labels))
+    counts = Counts.of(drawn.labels[members], drawn.patients[members])
     tight = tightened(part, counts, levels, assumed=_assumed(part, drawn, declared))
     return [
-        UsedLevel(part, level, found.used, found.error, found.standard_error)
-        for level, found in tight.items()
+        UsedLevel(
+            part=part,
+            nominal=level,
+            used=nominal.used,
+            error=nominal.error,
+            standard_error=nominal.standard_error,
+        )
+        for level, nominal in tight.items()
     ]
 
 
@@ -228,8 +234,8 @@ def _assumed(part: Part, drawn: _Drawn, declared: Mapping[str, Comparator]) -> A
     )
     assert data.comparator is not None
     own = Part(figure=part.figure, goal=0.5, threshold=None if part.figure == "auroc" else 0.5)
-    said = CaseData(labels=data.labels, scores=data.comparator)
-    return Assumed(comparator=bound(own, said, 0.025).value)
+    paired = CaseData(labels=data.labels, scores=data.comparator)
+    return Assumed(comparator=bound(own, paired, 0.025).value)
 
 
 def _refuse_empty_comparison(part: Part, drawn: _Drawn, declared: Comparator) -> None:
@@ -238,17 +244,17 @@ def _refuse_empty_comparison(part: Part, drawn: _Drawn, declared: Comparator) ->
     It calls all drawn cases alike, or its scores rank them no better than chance would.
     """
     name = part.comparator or ""
-    said = drawn.comparators[name]
+    answers = drawn.comparators[name]
     if part.figure == "auroc":
         own = Part(figure="auroc", goal=0.5)
-        if bound(own, CaseData(labels=drawn.labels, scores=said), 0.025).value <= 0.5:
+        if bound(own, CaseData(labels=drawn.labels, scores=answers), 0.025).value <= 0.5:
             raise ValueError(
                 f"the scores of the comparator {name!r} rank the drawn cases no better than "
                 f"chance, or the other way round; give scores that are higher where the label is "
                 f"likelier"
             )
         return
-    calls = calls_at(said, declared)
+    calls = calls_at(answers, declared)
     if calls.all() or not calls.any():
         what = "column of calls" if declared.has_calls_alone else "call_at and the scale of scores"
         raise ValueError(

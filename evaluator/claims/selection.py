@@ -40,16 +40,20 @@ def case_data(
     ``declared`` its table; for sensitivity and specificity its calls are taken, for an AUROC its
     scores. ``threshold`` is the one that the submission declares.
     """
-    here = in_group(part, attributes, len(labels))
+    members = in_group(part, attributes, len(labels))
     beside = None
     if part.comparator is not None:
-        said = np.asarray(comparators[part.comparator], dtype=np.float64)[here]
+        comparator = np.asarray(comparators[part.comparator], dtype=np.float64)[members]
         of_name = declared[part.comparator]
-        beside = said if part.figure == "auroc" else calls_at(said, of_name).astype(np.float64)
+        beside = (
+            comparator
+            if part.figure == "auroc"
+            else calls_at(comparator, of_name).astype(np.float64)
+        )
     return CaseData(
-        labels=labels[here],
-        scores=scores[here],
-        patients=None if patients is None else np.asarray(patients)[here],
+        labels=labels[members],
+        scores=scores[members],
+        patients=None if patients is None else np.asarray(patients)[members],
         comparator=beside,
         threshold=threshold,
     )

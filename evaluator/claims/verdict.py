@@ -111,33 +111,33 @@ class StudyVerdict:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> StudyVerdict:
         """Read what ``as_document`` gave."""
-        found = dict(document)
-        if (schema := found.pop("schema")) != SCHEMA:
+        values = dict(document)
+        if (schema := values.pop("schema")) != SCHEMA:
             raise ValueError(f"the schema of a verdict is {schema!r}")
-        found["claims"] = tuple(_claim(each) for each in found["claims"])
-        found["apart"] = tuple(CasesApart(**each) for each in found.get("apart", ()))
-        return cls(**found)
+        values["claims"] = tuple(_claim(each) for each in values["claims"])
+        values["apart"] = tuple(CasesApart(**each) for each in values.get("apart", ()))
+        return cls(**values)
 
 
 def _claim(document: Mapping[str, Any]) -> ClaimVerdict:
-    found = dict(document)
-    found["verdict"] = Verdict(found["verdict"])
-    found["after"] = tuple(found.get("after", ()))
-    found["parts"] = tuple(_part(each) for each in found.get("parts", ()))
-    return ClaimVerdict(**found)
+    values = dict(document)
+    values["verdict"] = Verdict(values["verdict"])
+    values["after"] = tuple(values.get("after", ()))
+    values["parts"] = tuple(_part(each) for each in values.get("parts", ()))
+    return ClaimVerdict(**values)
 
 
 def _part(document: Mapping[str, Any]) -> JudgedPart:
-    found = dict(document)
-    bound = found.pop("bound", None)
+    values = dict(document)
+    bound = values.pop("bound", None)
     return JudgedPart(
-        part=Part(**found.pop("part")), bound=None if bound is None else Bound(**bound), **found
+        part=Part(**values.pop("part")), bound=None if bound is None else Bound(**bound), **values
     )
 
 
 def _set(record: Any) -> dict[str, Any]:
     """The fields of a record that differ from their default, as JSON values."""
-    found = {}
+    values = {}
     for field in fields(record):
         value = getattr(record, field.name)
         if value == field.default:
@@ -150,5 +150,5 @@ def _set(record: Any) -> dict[str, Any]:
             value = value.value
         elif isinstance(value, Part | Bound):
             value = _set(value)
-        found[field.name] = value
-    return found
+        values[field.name] = value
+    return values

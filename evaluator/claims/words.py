@@ -69,7 +69,12 @@ class VerdictWords:
 def in_words(verdict: StudyVerdict) -> VerdictWords:
     """The whole verdict, for reviewers, and for all readers once no look is open."""
     claims = tuple(
-        ClaimWords(number, claim.name, str(claim.verdict.value), _sentences(verdict, claim))
+        ClaimWords(
+            number=number,
+            name=claim.name,
+            outcome=str(claim.verdict.value),
+            sentences=_sentences(verdict, claim),
+        )
         for number, claim in enumerate(verdict.claims, start=1)
     )
     return VerdictWords(summary(verdict), claims, notes(verdict))
@@ -77,17 +82,17 @@ def in_words(verdict: StudyVerdict) -> VerdictWords:
 
 def summary(verdict: StudyVerdict) -> str:
     """How many claims were met, as '1 of 2 claims met'."""
-    met = sum(claim.verdict is Verdict.MET for claim in verdict.claims)
+    n_met = sum(claim.verdict is Verdict.MET for claim in verdict.claims)
     number = len(verdict.claims)
-    return f"{met} of {number} claim{'s' * (number != 1)} met"
+    return f"{n_met} of {number} claim{'s' * (number != 1)} met"
 
 
 def tags(verdict: StudyVerdict) -> dict[str, str]:
     """The verdict as tags of a run: its summary, each claim, the declaration's digest and time."""
-    told = {"verdict": summary(verdict)}
+    texts = {"verdict": summary(verdict)}
     for number, (name, outcome) in enumerate(outcomes(verdict), start=1):
-        told[f"claim {number}"] = f"{name}: {outcome}"
-    return told | {
+        texts[f"claim {number}"] = f"{name}: {outcome}"
+    return texts | {
         "sequestra.claims_digest": verdict.claims_digest,
         "sequestra.claims_declared": verdict.declared,
     }
@@ -100,22 +105,24 @@ def outcomes(verdict: StudyVerdict) -> tuple[tuple[str, str], ...]:
 
 def notes(verdict: StudyVerdict) -> tuple[str, ...]:
     """When the claims were declared, how the level is shared, cases met before, and finality."""
-    found = [SELF_SCORED] if verdict.self_scored else [declared(verdict.declared, verdict.addendum)]
-    found.append(shared(verdict.alpha, verdict.procedure, verdict.looks, verdict.spending))
-    found += [_apart(each) for each in verdict.apart]
+    sentences = (
+        [SELF_SCORED] if verdict.self_scored else [declared(verdict.declared, verdict.addendum)]
+    )
+    sentences.append(shared(verdict.alpha, verdict.procedure, verdict.looks, verdict.spending))
+    sentences += [_apart(each) for each in verdict.apart]
     if not verdict.self_scored:
-        found.append(FINAL)
-    return tuple(found)
+        sentences.append(FINAL)
+    return tuple(sentences)
 
 
 def _apart(of: CasesApart) -> str:
     """A figure on the cases that the team met before, or on those it never met."""
     which = {MET_BEFORE: "Cases that the team met before", NEVER_MET: "Cases that it never met"}
-    said = _figure(of.figure)
+    claimed_figure = _figure(of.figure)
     if of.value is None:
-        return f"{which.get(of.cases, of.cases)}: {said}: {of.undefined or INSUFFICIENT}."
+        return f"{which.get(of.cases, of.cases)}: {claimed_figure}: {of.undefined or INSUFFICIENT}."
     return (
-        f"{which.get(of.cases, of.cases)}: {said} {of.value:.3f} ({of.n_cases} cases, "
+        f"{which.get(of.cases, of.cases)}: {claimed_figure} {of.value:.3f} ({of.n_cases} cases, "
         f"{of.n_positive} positives)."
     )
 
@@ -167,8 +174,8 @@ def planned(row: Mapping[str, Any] | None) -> str:
     """The power that was planned for a claim and what was assumed; empty where none was."""
     if row is None:
         return ""
-    said = f"Planned power {row['power']:.2f}"
-    return f"{said}, assuming {row['assumed']}." if row.get("assumed") else f"{said}."
+    sentence = f"Planned power {row['power']:.2f}"
+    return f"{sentence}, assuming {row['assumed']}." if row.get("assumed") else f"{sentence}."
 
 
 def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
@@ -182,28 +189,28 @@ def declared_claims(study: DeclaredStudy) -> tuple[tuple[str, str], ...]:
 
 def sealed_claims(study: Study) -> tuple[tuple[str, str], ...]:
     """Name and text of each claim of a study whose levels are fixed, in its order."""
-    found = []
+    rows = []
     for claim in study.claims:
-        said = []
+        words = []
         for parts in _alike(claim.parts):
             text = claimed(parts[0])
             if len(parts) > 1:
                 levels = ", ".join(part.level for part in parts)
                 plain = claimed(replace(parts[0], attribute="", level=""))
                 text = f"{plain}, in every level of {parts[0].attribute} ({levels})"
-            said.append(text)
-        text = " and ".join(said)
+            words.append(text)
+        text = " and ".join(words)
         after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
-        found.append((claim.name, f"{text[:1].upper()}{text[1:]}.{after}"))
-    return tuple(found)
+        rows.append((claim.name, f"{text[:1].upper()}{text[1:]}.{after}"))
+    return tuple(rows)
 
 
 def _declared(claim: DeclaredClaim, parts: Sequence[Part]) -> str:
-    said = " and ".join(claimed(part) for part in parts)
+    claims = " and ".join(claimed(part) for part in parts)
     where = [f"in {name}: {level}" for name, level in claim.within]
     if claim.each:
         where.append(f"in every level of {claim.each}, Not Reported aside")
-    text = ", ".join([said[:1].upper() + said[1:], *where])
+    text = ", ".join([claims[:1].upper() + claims[1:], *where])
     after = f" Tested only where met: {', '.join(claim.after)}." if claim.after else ""
     return f"{text}.{after}"
 
@@ -228,19 +235,19 @@ def goal(part: Part) -> str:
 
 def claimed(part: Part) -> str:
     """What a part claims, as a clause: 'sensitivity at least 0.850 at the submitted threshold'."""
-    said = _figure(part.figure)
+    words = _figure(part.figure)
     if part.comparator is not None:
-        said += (
+        words += (
             f" better than that of {part.comparator}"
             if part.margin is None
             else f" not worse than that of {part.comparator} by more than {part.margin:.3f}"
         )
     else:
-        said += f" at {'most' if part.upper else 'least'} {part.goal:.3f}"
+        words += f" at {'most' if part.upper else 'least'} {part.goal:.3f}"
     if part.figure != "auroc":
         at = "the submitted threshold"
-        said += f" at {at if part.threshold is None else f'the threshold {part.threshold:g}'}"
-    return f"{said}, in {group(part)}" if part.attribute else said
+        words += f" at {at if part.threshold is None else f'the threshold {part.threshold:g}'}"
+    return f"{words}, in {group(part)}" if part.attribute else words
 
 
 def _figure(name: str) -> str:
@@ -269,10 +276,10 @@ def families(judged: Sequence[JudgedPart]) -> list[tuple[JudgedPart, ...]]:
 
 
 def _alike(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
-    found: dict[Part, list[Part]] = {}
+    alike: dict[Part, list[Part]] = {}
     for part in parts:
-        found.setdefault(replace(part, level=""), []).append(part)
-    return [tuple(each) for each in found.values()]
+        alike.setdefault(replace(part, level=""), []).append(part)
+    return [tuple(each) for each in alike.values()]
 
 
 def deciding(parts: Sequence[JudgedPart]) -> JudgedPart:
@@ -297,23 +304,23 @@ def _part(parts: Sequence[JudgedPart], at: str) -> str:
     if bound is None:
         why = worst.undefined or INSUFFICIENT
         return f"Not shown: {what(part)}{where}: {why}, {at}."
-    met = _reach(worst) >= 0.0
+    goal_reached = _reach(worst) >= 0.0
     side = "upper" if part.upper else "lower"
-    said = (
-        f"{'Met' if met else 'Not shown'}: {what(part)} {bound.value:.3f}{where}, {side} bound "
-        f"{bound.bound:.3f}, {goal(part)} ({_counts(part, bound)}), {at}"
+    words = (
+        f"{'Met' if goal_reached else 'Not shown'}: {what(part)} {bound.value:.3f}{where}, {side} "
+        f"bound {bound.bound:.3f}, {goal(part)} ({_counts(part, bound)}), {at}"
     )
-    more = "" if met else needed(part, bound)
-    return f"{said}; {more}." if more else f"{said}."
+    more = "" if goal_reached else needed(part, bound)
+    return f"{words}; {more}." if more else f"{words}."
 
 
 def _counts(part: Part, bound: Bound) -> str:
     """The cases that a figure rests on, and the patients where they are fewer."""
     positive, negative = bound.n_positive, bound.n_cases - bound.n_positive
-    found = {
+    counts = {
         "sensitivity": f"{positive} positives",
         "specificity": f"{negative} negatives",
     }.get(part.figure, f"{positive} positives, {negative} negatives")
     if bound.n_patients != bound.n_cases:
-        found += f", {bound.n_patients} patients in all"
-    return found
+        counts += f", {bound.n_patients} patients in all"
+    return counts

@@ -113,4 +113,6 @@ def _entry(name: str, text: str | None, declared: CommandInfo | TyperInfo) -> En
     panel = declared.rich_help_panel
     panel = None if isinstance(panel, DefaultPlaceholder) else panel
     hidden = not isinstance(declared.hidden, DefaultPlaceholder) and declared.hidden
-    return Entry(name, sentence, panel or "Commands", hidden, declared)
+    return Entry(
+        name=name, sentence=sentence, panel=panel or "Commands", hidden=hidden, declared=declared
+    )

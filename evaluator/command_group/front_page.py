@@ -49,7 +49,7 @@ class Program(TyperGroup):
         from evaluator.screen import console
 
         width = min(get_terminal_size().columns, console.width)
-        options = [found for each in self.get_params(ctx) if (found := each.get_help_record(ctx))]
+        options = [record for each in self.get_params(ctx) if (record := each.get_help_record(ctx))]
         panels: dict[str, list[tuple[str, str]]] = {"Options": options}
         for name, sentence, panel in self._listed():
             panels.setdefault(panel, []).append((name, sentence))

@@ -23,23 +23,23 @@ def plugins() -> Iterator[typer.Typer]:
     """The apps of installed packages, in the order of the folders from which Python imports."""
     for reference in references():
         module, _, attribute = reference.partition(":")
-        found: object = import_module(module)
+        plugin: object = import_module(module)
         for name in filter(None, attribute.split(".")):
-            found = getattr(found, name)
-        if not isinstance(found, typer.Typer):
+            plugin = getattr(plugin, name)
+        if not isinstance(plugin, typer.Typer):
             raise TypeError(f"the entry point {reference} of group {GROUP} is no Typer app")
-        yield found
+        yield plugin
 
 
 def references() -> Iterator[str]:
     """``module:attribute`` of each entry point of the group; of two versions the first alone."""
     known: set[str] = set()
     for folder in map(Path, sys.path):
-        found: list[str] = []
+        names: list[str] = []
         with suppress(OSError), os.scandir(folder) as entries:
             ends = (".dist-info", ".egg-info")
-            found = sorted(each.name for each in entries if each.name.endswith(ends))
-        for name in found:
+            names = sorted(each.name for each in entries if each.name.endswith(ends))
+        for name in names:
             package = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
             if package not in known:
                 known.add(package)

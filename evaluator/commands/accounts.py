@@ -89,7 +89,7 @@ def user_add(
     name: Annotated[str, typer.Argument(help="Name of the person.")],
     email: Annotated[str, typer.Argument(help="E-mail address.")],
     team_name: Annotated[
-        str, typer.Option("--team", help="Team; one of this name is made if there is none.")
+        str, typer.Option("--team", help="Name of the team; a new one is made if none has it.")
     ],
     affiliation: Annotated[str, typer.Option(help="Institution of a new team.")] = "",
     home: Home = HOME,
@@ -97,9 +97,9 @@ def user_add(
     """Add a person without a request, and without a password."""
     from submissions.service.requests import sign_up
 
-    wanted = sign_up(name, email, team_name, affiliation or "not named", "added by the steward")
+    request = sign_up(name, email, team_name, affiliation or "not named", "added by the steward")
     with _stores(home) as (store, ledger):
-        request_id = store.requests.ask(wanted)
+        request_id = store.requests.ask(request)
         approved = store.requests.approve(request_id)
         ledger.record("person-approved", approved.person_id, approved.team_id)
         console.print(_person_line(store.people.person(approved.person_id)))
@@ -288,34 +288,34 @@ def _enable_team(home: Path, team_id: str, *, enabled: bool) -> None:
 
 def _request_line(request: SignUpRequest) -> str:
     known = "known person" if request.known_person else "new person"
-    there = "known team" if request.known_team else "new team"
+    team_words = "known team" if request.known_team else "new team"
     return (
         f"request {request.request_id}  {request.created:%Y-%m-%d}  {request.name} "
-        f"<{request.email}> ({known}) asks for team {request.team!r} ({there}), "
+        f"<{request.email}> ({known}) asks for team {request.team!r} ({team_words}), "
         f"{request.affiliation}: {request.purpose}"
     )
 
 
 def _person_line(person: Person, *, verified: bool = False) -> str:
-    teams = ", ".join(mine.team for mine in person.teams) or "no team"
+    teams = ", ".join(membership.team for membership in person.teams) or "no team"
     roles = ", ".join(sorted(person.roles)) or "no role"
     who = f"{person.name} <{person.email}>" if person.email else "-"
     known = " address verified" if verified else ""
     return f"person {person.person_id}  {person.state.value}  {who}{known}  {teams}  ({roles})"
 
 
-def _team_line(found: Team, shared: list[str]) -> str:
-    state = "enabled" if found.enabled else "disabled"
+def _team_line(account: Team, shared: list[str]) -> str:
+    state = "enabled" if account.enabled else "disabled"
     with_whom = f"; shares its allowance with {', '.join(shared)}" if shared else ""
     return (
-        f"team {found.team_id}  {state}  {found.name}, {found.affiliation or 'no institution'}: "
-        f"{len(found.people)} people{with_whom}"
+        f"team {account.team_id}  {state}  {account.name}, "
+        f"{account.affiliation or 'no institution'}: {len(account.people)} people{with_whom}"
     )
 
 
-def _token_line(found: Token) -> str:
-    state = "revoked" if found.revoked else "valid" if found.is_valid() else "expired"
+def _token_line(credential: Token) -> str:
+    state = "revoked" if credential.revoked else "valid" if credential.is_valid() else "expired"
     return (
-        f"token {found.token_id}  {state}  {found.name}  person {found.person_id}  "
-        f"{', '.join(sorted(found.scopes))}  until {found.expires:%Y-%m-%d}"
+        f"token {credential.token_id}  {state}  {credential.name}  person {credential.person_id}  "
+        f"{', '.join(sorted(credential.scopes))}  until {credential.expires:%Y-%m-%d}"
     )

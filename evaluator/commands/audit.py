@@ -106,12 +106,12 @@ def verify(
     outside = [(str(path), read_signed(path)) for path in head or ()]
     outside += verification.remembered_head(installation, keys)
     trusted = keys or verification.announced_keys(ledger)
-    found = verification.verify_ledger(ledger, trusted, outside)
-    for problem in found.problems:
+    result = verification.verify_ledger(ledger, trusted, outside)
+    for problem in result.problems:
         console.print(styled((problem, "red")), soft_wrap=True)
-    for line in audit_lines.verified(found, trusted=bool(keys)):
+    for line in audit_lines.verified(result, trusted=bool(keys)):
         console.print(line, soft_wrap=True)
-    raise typer.Exit(1 if found.problems else 0)
+    raise typer.Exit(1 if result.problems else 0)
 
 
 @audit.command(rich_help_panel=OPERATOR)

@@ -44,8 +44,10 @@ def check(
     check_panels(benchmark.panels, benchmark.path.parent)
     console.print(styled(f"{file.name} is a benchmark: {benchmark.name}"))
     quota, practice = benchmark.quota, benchmark.practice
-    told = explained(benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases)
-    for sentence in filter(None, (*told, benchmark.disclosure.advice)):
+    explanation = explained(
+        benchmark.disclosure, lifetime=quota.lifetime, practice_cases=practice.cases
+    )
+    for sentence in filter(None, (*explanation, benchmark.disclosure.advice)):
         console.print(styled(sentence), soft_wrap=True)
     if catalog is None:
         if home is not None:

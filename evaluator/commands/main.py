@@ -60,8 +60,8 @@ def main() -> None:
         from evaluator.terminal import printing
 
         ours = type(error).__module__.split(".")[0] in _PACKAGES
-        told = isinstance(error, OSError) and (error.filename or error.errno in printing.FULL)
-        if not ours and not told:
+        has_cause = isinstance(error, OSError) and (error.filename or error.errno in printing.FULL)
+        if not ours and not has_cause:
             raise
         _complain(str(error) if ours else printing.system_error(error))
 

@@ -34,7 +34,7 @@ def plan(
     ] = None,
     assume: Annotated[
         list[str] | None,
-        typer.Option(help="What is assumed, as sensitivity=0.9; may be repeated."),
+        typer.Option(help="An assumed value, as sensitivity=0.9; may be repeated."),
     ] = None,
     runs: Annotated[
         int, typer.Option(min=200, max=1_000_000, help="Simulated studies of a cohort.")
@@ -52,9 +52,11 @@ def plan(
 
     if output is not None and output.exists() and not output.is_dir():
         raise OptionError(f"--output is {output}, a file; give a folder, which may be new")
-    given = assumed(assume or [])
-    found = planned(benchmark, given, home=home, catalog_folder=catalog, pilot=pilot, runs=runs)
-    console.print(printed(found.plan, found.basis.study, found.errors, found.notes))
+    assumptions = assumed(assume or [])
+    study = planned(
+        benchmark, assumptions, home=home, catalog_folder=catalog, pilot=pilot, runs=runs
+    )
+    console.print(printed(study.plan, study.basis.study, study.errors, study.notes))
     if output is not None:
-        write(output, found.plan, found.errors)
+        write(output, study.plan, study.errors)
         console.print(f"wrote {output}")

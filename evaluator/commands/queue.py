@@ -42,7 +42,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     worked = run_queue(
         Installation.existing(home),
-        Work(scheduler, shards, watch, wait),
+        Work(scheduler=scheduler, shards=shards, watch=watch, wait=wait),
         report=lambda submission: console.print(printing.submission_line(submission)),
     )
     follows = "" if wait or not worked else "; MLflow's runs follow (--wait waits for them)"
@@ -62,16 +62,16 @@ def practice(
     from evaluator.terminal import dry_run
 
     installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
-    made = lay_out(
+    of = installation.benchmark(benchmark)
+    listing = lay_out(
         installation,
         benchmark,
         read_open(open_list),
-        found.practice.cases,
-        seed=found.cohort.seed,
-        task=found.task,
+        of.practice.cases,
+        seed=of.cohort.seed,
+        task=of.task,
     )
-    console.print(dry_run.copied(made), soft_wrap=True)
+    console.print(dry_run.copied(listing), soft_wrap=True)
 
 
 @app.command(rich_help_panel=OPERATOR)

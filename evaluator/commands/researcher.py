@@ -80,7 +80,7 @@ def adapt(
         str, typer.Option(help="JSON file that the image writes below /output.")
     ] = "",
     key: Annotated[
-        str, typer.Option(help="Where the score stands in it, as 0.metrics.covid.")
+        str, typer.Option(help="Place of the score in that file, as 0.metrics.covid.")
     ] = "",
     json_input: Annotated[
         list[str] | None,
@@ -101,8 +101,8 @@ def adapt(
 
     places = tuple(path.as_posix() for path in redirect or ())
     inputs = pairs(json_input or (), "--json-input", "age.json=age")
-    wanted = adapting.Wanted(platform, output, key, socket, places, inputs, missing, column)
-    adapted = adapting.adapt(image, tag, wanted)
+    settings = adapting.Wanted(platform, output, key, socket, places, inputs, missing, column)
+    adapted = adapting.adapt(image, tag, settings)
     for line in adapted.changes:
         console.print(f"redirected {line}")
     console.print(f"{tag}\n{adapted.digest}")
@@ -139,12 +139,12 @@ def check(
         contract, claimed = read_contract_alone(file), declares_claims(file)
         practice = open_list is None
         listed = open_list or checking.practice_list(benchmark, file, server, home, HOME)
-    wanted = cases if practice else cases or 10
-    found = practise(contract, image, listed, wanted, practice=practice)
-    console.print(dry_run.practised(found, "practice" if practice else "open"), soft_wrap=True)
+    most = cases if practice else cases or 10
+    practised = practise(contract, image, listed, most, practice=practice)
+    console.print(dry_run.practised(practised, "practice" if practice else "open"), soft_wrap=True)
     if claimed:
         console.print(PRACTICE)
-    raise typer.Exit(1 if found.failure else 0)
+    raise typer.Exit(1 if practised.failure else 0)
 
 
 @app.command(rich_help_panel=RESEARCHER, help=f"Enter an image for a benchmark.\n\n{RULE}")
@@ -168,7 +168,14 @@ def submit(
     """Enter an image for a benchmark, on a server or on this machine."""
     from evaluator.entering.place import Entry, place
 
-    entry = Entry(image, benchmark, model, team, threshold, fact_sheet)
+    entry = Entry(
+        image=image,
+        benchmark=benchmark,
+        model=model,
+        team=team,
+        threshold=threshold,
+        fact_sheet=fact_sheet,
+    )
     where = place(server, home, HOME)
     if isinstance(where, Path):
         from evaluator.entering import local
@@ -198,8 +205,8 @@ def withdraw(submission_id: SubmissionId, server: ServerOption = None) -> None:
     from evaluator.entering import remote
     from evaluator.entering.place import client
 
-    with client(server) as there:
-        console.print(remote.line(there.withdraw(submission_id)))
+    with client(server) as connection:
+        console.print(remote.line(connection.withdraw(submission_id)))
 
 
 @app.command(rich_help_panel=RESEARCHER, help=f"Show the state of submissions.\n\n{RULE}")
@@ -208,9 +215,9 @@ def status(
         str | None, typer.Argument(help="Id of a submission (default: all).")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay, and print each change until the end.")
+        bool, typer.Option("--watch", help="Keep running, and print each change until the end.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks.")] = 5.0,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two queries.")] = 5.0,
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:

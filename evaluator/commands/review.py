@@ -75,7 +75,9 @@ def review_vote(
     submission_id: SubmissionId,
     vote: Annotated[str, typer.Argument(metavar="VOTE", help="release, refuse or ask-again.")],
     who: As,
-    reason: Annotated[str, typer.Option(help="Why; the team reads it if it is no release.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Reason; the team reads it unless you vote release.")
+    ] = "",
     home: Home = HOME,
 ) -> None:
     """Vote on a held result; `sequestra run` does what the reviewers decide."""

@@ -35,8 +35,8 @@ def leaderboard(
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
-    console.print(printed.terminal(installation.ledger(), found, page=page))
+    of = installation.benchmark(benchmark)
+    console.print(printed.terminal(installation.ledger(), of, page=page))
 
 
 @app.command(rich_help_panel=REVIEWER)
@@ -95,7 +95,7 @@ PublicAddress = Annotated[
 Proxies = Annotated[
     list[str] | None,
     typer.Option(
-        "--proxy", help="Address of a proxy whose X-Forwarded-For is believed; may be repeated."
+        "--proxy", help="Address of a proxy whose X-Forwarded-For is trusted; may be repeated."
     ),
 ]
 
@@ -149,7 +149,7 @@ def score(
         list[str] | None, typer.Option(help="Label column; may be repeated (default: all).")
     ] = None,
     score_column: Annotated[
-        str | None, typer.Option(help="Score column, where there is one label.")
+        str | None, typer.Option(help="Score column, if the table has one label.")
     ] = None,
     case_column: Annotated[str | None, typer.Option(help="Column of cases.")] = None,
     patient_column: Annotated[
@@ -218,13 +218,13 @@ def score(
         typer.Option(help="Table of readers: with labels alone a study, with scores a panel."),
     ] = None,
     reader_threshold: Annotated[
-        float | None, typer.Option(help="Readers' scores from here on are calls.")
+        float | None, typer.Option(help="A reader calls a case positive at or above this score.")
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="How much worse than the readers is not inferior.")
+        float | None, typer.Option(help="Margin below the readers that is still not inferior.")
     ] = None,
     covariances: Annotated[
-        str, typer.Option(help="Of a reader study: jackknife, or DeLong for the AUROC.")
+        str, typer.Option(help="Covariances of readers: jackknife, or DeLong for the AUROC.")
     ] = "jackknife",
     task: Annotated[
         str, typer.Option(help="multilabel, multiclass, score, or ordinal:0-24:4,12 (with cuts).")
@@ -271,8 +271,13 @@ def score(
     places = Written(output, table, report_file)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
-        asked = Asked(reader_threshold, threshold, margin, covariances)
-        return print_study(readers, predictions, truth, reading, asked, places, unused)
+        options = Asked(
+            threshold=reader_threshold,
+            model_threshold=threshold,
+            margin=margin,
+            covariance=covariances,
+        )
+        return print_study(readers, predictions, truth, reading, options, places, unused)
     if (own := own_task(task, plan, reading)) is not None:
         return print_task(*own, (predictions, truth), chosen, threshold, places, claims)
     judged = None
@@ -282,14 +287,14 @@ def score(
         )
         console.print(verdicts.verdict(judged))
     reading["tell"] = notes.append
-    found = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
-    console.print(summary(found, chosen.primary, notes))
+    task_scored = own_regions.score_own(predictions, truth, chosen, plan, threshold, **reading)
+    console.print(summary(task_scored, chosen.primary, notes))
     if output is not None:
-        own_scores.write_json(found, output, judged)
+        own_scores.write_json(task_scored, output, judged)
     if table is not None:
-        own_scores.write_csv(found, table)
+        own_scores.write_csv(task_scored, table)
     if report_file is not None:
-        own_scores.write_reports(found, report_file, chosen.primary, judged)
+        own_scores.write_reports(task_scored, report_file, chosen.primary, judged)
 
 
 @app.command(rich_help_panel=EVERYONE)

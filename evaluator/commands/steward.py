@@ -30,7 +30,9 @@ def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
-    lesions: Annotated[bool, typer.Option("--lesions", help="With outlined lesions.")] = False,
+    lesions: Annotated[
+        bool, typer.Option("--lesions", help="Draw lesions, with outlines.")
+    ] = False,
     modality: Annotated[
         option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
     ] = option_values.Simulated.DX,
@@ -39,7 +41,7 @@ def simulate(
     from cohort_selection.commons.simulation import simulate as write_commons
 
     with printing.progress("simulating patients") as tick:
-        made = write_commons(
+        commons = write_commons(
             output,
             patients=patients,
             seed=seed,
@@ -47,7 +49,7 @@ def simulate(
             lesions=lesions,
             progress=tick,
         )
-    console.print(printing.simulated(made))
+    console.print(printing.simulated(commons))
 
 
 @app.command("import-images", rich_help_panel=STEWARD)
@@ -68,11 +70,11 @@ def import_images(
 
     columns = option_values.pairs(column or [])
     with printing.progress("converting images") as tick:
-        made = convert(
+        commons = convert(
             directory, metadata, output, modality=modality.value, columns=columns, progress=tick
         )
-    console.print(printing.imported(made))
-    for note in made.notes:
+    console.print(printing.imported(commons))
+    for note in commons.notes:
         console.print(styled(note))
 
 
@@ -100,12 +102,12 @@ def sequester(
     from evaluator.steward import steward
     from evaluator.stores.installation import Installation
 
-    done = steward.sequester(
+    split = steward.sequester(
         Installation(home), read_benchmark(benchmark), catalog, open_list, batch=batch
     )
     if flow is not None:
-        write_bytes(flow, flow_svg(done.flow).encode())
-    console.print(printing.sequestered(done, open_list))
+        write_bytes(flow, flow_svg(split.flow).encode())
+    console.print(printing.sequestered(split, open_list))
 
 
 @app.command(rich_help_panel=STEWARD)
@@ -123,12 +125,12 @@ def match(
     from evaluator.stores.installation import Installation
 
     installation = Installation.existing(home)
-    found = installation.benchmark(benchmark)
+    of = installation.benchmark(benchmark)
     if plan:
-        console.print(printing.prospect(steward.foresee(installation, found, catalog)))
-        console.print(planned_draw(installation, found, catalog))
+        console.print(printing.prospect(steward.foresee(installation, of, catalog)))
+        console.print(planned_draw(installation, of, catalog))
     else:
-        console.print(printing.matched(steward.match(installation, found, catalog)))
+        console.print(printing.matched(steward.match(installation, of, catalog)))
 
 
 @app.command(rich_help_panel=STEWARD)
@@ -246,5 +248,5 @@ def open_part(
     from evaluator.terminal import dry_run
 
     with printing.progress("copying cases") as tick:
-        found = copy_open_part(open_list, output, progress=tick)
-    console.print(dry_run.copied(found), soft_wrap=True)
+        copy = copy_open_part(open_list, output, progress=tick)
+    console.print(dry_run.copied(copy), soft_wrap=True)

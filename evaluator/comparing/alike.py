@@ -28,11 +28,11 @@ Scales = NDArray[np.float64]
 
 def scales(scores: NDArray[np.float64], figure: FigureName) -> Scales:
     """What ``figure`` weighs the cases (n,) by: ranks, and where it needs them probabilities."""
-    found = [rankdata(scores)]
+    scales_of = [rankdata(scores)]
     at_threshold = depends_on_threshold(figure)
     if not at_threshold and not figure.base.startswith((*_OF_RANKS, "sensitivity", "specificity")):
-        found += [scores, logit(scores)]
-    return np.stack(found)
+        scales_of += [scores, logit(scores)]
+    return np.stack(scales_of)
 
 
 def few_differ(first: Scales, second: Scales, minimum: int) -> bool:

@@ -35,13 +35,13 @@ class Chosen:
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes by whose levels differences are given, in order."""
-        found = sorted({each.attribute for each in self.pairs})
-        return tuple(name for name in found if name != OVERALL[0])
+        names = sorted({each.attribute for each in self.pairs})
+        return tuple(name for name in names if name != OVERALL[0])
 
     def by(self, attribute: str) -> tuple[ComparedPair, ...]:
         """The differences by the levels of an attribute, level by level."""
-        mine = [each for each in self.pairs if each.attribute == attribute]
-        return tuple(sorted(mine, key=lambda each: each.level))
+        pairs = [each for each in self.pairs if each.attribute == attribute]
+        return tuple(sorted(pairs, key=lambda each: each.level))
 
 
 def coverage(comparison: Comparison, later: int) -> str:
@@ -80,15 +80,15 @@ def choose(comparison: Comparison | None, benchmark: str, names: Sequence[str]) 
 
 
 def _absent(comparison: Comparison, name: str) -> str:
-    made = moment(comparison.frozen_at)
+    date = moment(comparison.frozen_at)
     for other in comparison.others:
         if other.submission_id == name:
             return (
-                f"submission {name} takes no part in the comparison of {made}: "
+                f"submission {name} takes no part in the comparison of {date}: "
                 f"{other.reason}; name another, such as {_example(comparison)}"
             )
     return (
-        f"submission {name} is not in the comparison of {made}, which was made before "
+        f"submission {name} is not in the comparison of {date}, which was made before "
         f"its release; wait for the next one, or name another, such as {_example(comparison)}"
     )
 

@@ -123,20 +123,20 @@ def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
     if not taking:
         return Found((), (), others)
     try:
-        found = _ranked(taking, cases, terms, replicates=terms.replicates)
+        ranking = _ranked(taking, cases, terms, replicates=terms.replicates)
     except UndefinedMetric:
         none = (NotCompared(submission_id=each.name, reason=TOO_FEW) for each in taking)
         return Found((), (), (*others, *none))
     others += tuple(
-        NotCompared(submission_id=name, reason=TOO_FEW) for name in sorted(found.undefined)
+        NotCompared(submission_id=name, reason=TOO_FEW) for name in sorted(ranking.undefined)
     )
-    taking = [each for each in taking if each.name in found.standings]
-    corrected = _corrected(taking, found, cases, terms)
+    taking = [each for each in taking if each.name in ranking.standings]
+    corrected = _corrected(taking, ranking, cases, terms)
     by_name = {each.name: each for each in taking}
     paired = {each.name for each in taking[:MOST_PAIRED]}
     overall = [
         (OVERALL, pair, pair.adjusted_p_value)
-        for pair in found.pairs
+        for pair in ranking.pairs
         if pair.first in paired and pair.second in paired
     ]
     levels = list(_by_level(taking[:MOST_BY_LEVEL], cases, terms))
@@ -145,13 +145,13 @@ def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
     rounded = (_pair(*each, by_name, terms) for each in (*overall, *by_level))
     pairs = tuple(pair for pair in rounded if pair is not None)
     entries = (
-        _entry(each, found.standings[each.name], corrected[each.name], terms) for each in taking
+        _entry(each, ranking.standings[each.name], corrected[each.name], terms) for each in taking
     )
     return Found(tuple(entries), pairs, others)
 
 
 def _corrected(
-    taking: Sequence[Candidate], found: Ranked, cases: Cases, terms: Terms
+    taking: Sequence[Candidate], ranking: Ranked, cases: Cases, terms: Terms
 ) -> dict[str, _Ends]:
     """The interval of each row that is the best of several looks, corrected for the choice.
 
@@ -160,7 +160,7 @@ def _corrected(
     """
     ends: dict[str, _Ends] = {}
     for each in taking:
-        standing = found.standings[each.name]
+        standing = ranking.standings[each.name]
         ends[each.name] = standing.corrected_low, standing.corrected_high
     left = [each for each in taking if each.looks > 1 and ends[each.name] == (None, None)]
     if left:
@@ -176,23 +176,23 @@ def _taking_part(
     """The rows that take part, and why others do not."""
     figure = FigureName.read(terms.figure)
     refused: dict[str, str] = {}
-    kept: list[tuple[Candidate, Scales]] = []
+    unlike: list[tuple[Candidate, Scales]] = []
     for each in sorted(rows, key=lambda each: each.entered):
         if not _shows(each.release, OVERALL, terms.figure):
             refused[each.name] = NO_FIGURE
         elif each.apart.forbids(figure, OVERALL[0]):
             refused[each.name] = SETS_APART
         else:
-            mine = scales(each.scores, figure)
-            earlier = ((other, theirs) for other, theirs in kept)
+            own = scales(each.scores, figure)
+            earlier = ((other, theirs) for other, theirs in unlike)
             if any(
-                few_differ(mine, theirs, terms.rule.minimum_cell)
+                few_differ(own, theirs, terms.rule.minimum_cell)
                 or _few_called_otherwise(each, other, None, terms)
                 for other, theirs in earlier
             ):
                 refused[each.name] = ALIKE
             else:
-                kept.append((each, mine))
+                unlike.append((each, own))
     others = tuple(NotCompared(submission_id=name, reason=why) for name, why in refused.items())
     return [each for each in rows if each.name not in refused], others
 
@@ -208,14 +208,14 @@ def _by_level(
     replicates = _FEW if terms.figure == "auroc" else terms.replicates
     of_level = replace(terms, figure=_at_prevalence(terms.figure, cases.labels))
     for group in groups:
-        here = [each for each in rows if group in shown[each.name]]
-        if len(here) < 2:
+        showing = [each for each in rows if group in shown[each.name]]
+        if len(showing) < 2:
             continue
         try:
-            found = _ranked(here, cases, of_level, replicates=replicates, mask=masks[group])
+            ranking = _ranked(showing, cases, of_level, replicates=replicates, mask=masks[group])
         except UndefinedMetric:
             continue
-        for pair in found.pairs:
+        for pair in ranking.pairs:
             if (frozenset((pair.first, pair.second)), group[0]) not in closed:
                 yield group, pair
 
@@ -250,15 +250,15 @@ def _too_alike(
 ) -> set[tuple[frozenset[str], str]]:
     """Pairs of rows, and attributes that have a level in which few of their predictions differ."""
     figure, minimum = FigureName.read(terms.figure), terms.rule.minimum_cell
-    found = set()
+    pairs = set()
     for group, mask in masks.items():
-        here = [each for each in rows if group in shown[each.name]]
-        weighed = {each.name: scales(each.scores[mask], figure) for each in here}
-        for a, b in combinations(here, 2):
+        showing = [each for each in rows if group in shown[each.name]]
+        weighed = {each.name: scales(each.scores[mask], figure) for each in showing}
+        for a, b in combinations(showing, 2):
             few = few_differ(weighed[a.name], weighed[b.name], minimum)
             if few or _few_called_otherwise(a, b, mask, terms):
-                found.add((frozenset((a.name, b.name)), group[0]))
-    return found
+                pairs.add((frozenset((a.name, b.name)), group[0]))
+    return pairs
 
 
 def _few_called_otherwise(
@@ -374,11 +374,11 @@ def _digits(estimate: Estimate, terms: Terms) -> int:
 
 
 def _shows(release: Release, group: Group, figure: str) -> bool:
-    found = release.find(figure, *group)
-    return found is not None and found.value is not None
+    estimate = release.find(figure, *group)
+    return estimate is not None and estimate.value is not None
 
 
 def _estimate(release: Release, group: Group, figure: str) -> Estimate:
-    found = release.find(figure, *group)
-    assert found is not None  # what is not shown takes no part
-    return found
+    estimate = release.find(figure, *group)
+    assert estimate is not None  # what is not shown takes no part
+    return estimate

@@ -53,20 +53,20 @@ class Freezer:
         is released or another day begins. What is wrong with the stores or the key is raised.
         """
         self._looked_at = time.monotonic()
-        today, made = now or datetime.now(UTC), []
+        today, frozen = now or datetime.now(UTC), []
         for name in self._installation.names():
             state = self._ledger.comparisons.newest_release(name), today.date()
             if state[0] is None or self._looked_through.get(name) == state:
                 continue  # nothing was released, or nothing since and no day has begun
             try:
                 while self._freeze(name, today):  # a day may have brought one, and a number too
-                    made.append(name)
+                    frozen.append(name)
             except (OSError, LedgerError, SigningError):
                 raise
             except Exception:
                 _LOG.exception("the submissions of %s could not be compared", name)
             self._looked_through[name] = state
-        return made
+        return frozen
 
     def _freeze(self, name: str, now: datetime) -> bool:
         if not self._enclave.is_sealed(name):
@@ -75,42 +75,44 @@ class Freezer:
         if not benchmark.board.declared or benchmark.disclosure.feedback != "open":
             return False
         comparisons = self._ledger.comparisons
-        wanted = due(
+        due_now = due(
             benchmark.board,
             comparisons.first_releases(benchmark.name),
             comparisons.last(benchmark.name),
             now,
             tied_teams(self._ledger, benchmark.name),
         )
-        if wanted is None:
+        if due_now is None:
             return False
         cohort = self._enclave.cohort(benchmark.name)
         if cohort.report.get(BENCHMARK_DIGEST) != benchmark.digest:
             return False  # the queue says so where it would run on it
         from evaluator.comparing.gathering import Sources, gathered  # scoring is slow to import
 
-        sources = Sources(self._ledger, self._enclave, benchmark, cohort)
-        comparison = gathered(sources, wanted, now)
-        comparisons.append(self._signed(comparison, wanted))
+        sources = Sources(
+            ledger=self._ledger, enclave=self._enclave, benchmark=benchmark, cohort=cohort
+        )
+        comparison = gathered(sources, due_now, now)
+        comparisons.append(self._signed(comparison, due_now))
         return True
 
-    def _signed(self, comparison: Comparison, wanted: Due) -> FrozenComparison:
+    def _signed(self, comparison: Comparison, cause: Due) -> FrozenComparison:
         document = comparison.to_json()
         content = {
             "format": signatures.COMPARISON,
             "benchmark": comparison.benchmark,
             "cohort_digest": comparison.cohort_digest,
-            "cause": wanted.cause,
-            "through": wanted.through,
-            "at": wanted.at.isoformat(),
+            "cause": cause.cause,
+            "through": cause.through,
+            "at": cause.at.isoformat(),
             "document_sha256": digest_of(document),
         }
         return FrozenComparison(
             benchmark=comparison.benchmark,
             cohort_digest=comparison.cohort_digest,
-            cause=wanted.cause,
-            through=wanted.through,
-            at=wanted.at,
+            cause=cause.cause,
+            through=cause.through,
+            at=cause.at,
             document=document,
             digest=comparison.digest,
             signed=self._signer.state(content),

@@ -52,20 +52,20 @@ class _Kept:
     given: ScoredCases
 
 
-def gathered(sources: Sources, wanted: Due, now: datetime) -> Comparison:
+def gathered(sources: Sources, cause: Due, now: datetime) -> Comparison:
     """Compare the submissions that a due comparison covers.
 
     Only releases that this enclave scored take part, under the benchmark's plan and on its cohort.
     Looks are counted up to ``now``.
     """
     plan = sources.benchmark.analysis
-    kept, others = _kept(sources, wanted)
-    board = placed([each.release for each in kept.values()], plan.primary)
+    stored, others = _kept(sources, cause)
+    board = placed([each.release for each in stored.values()], plan.primary)
     chosen = [place.entrant for place in board]
     standing = {each.submission_id for each in chosen}
     others += [
         NotCompared(submission_id=name, reason=OTHER_OF_MODEL)
-        for name in kept
+        for name in stored
         if name not in standing
     ]
     terms = Terms(
@@ -77,8 +77,8 @@ def gathered(sources: Sources, wanted: Due, now: datetime) -> Comparison:
         choices=choices_of(plan, plan.threshold),
         rule=sources.benchmark.disclosure,
     )
-    candidates = _candidates(sources, wanted, now, chosen, kept)
-    found = compared(candidates, _cases(kept, chosen), terms)
+    candidates = _candidates(sources, cause, now, chosen, stored)
+    result = compared(candidates, _cases(stored, chosen), terms)
     return Comparison(
         benchmark=sources.benchmark.name,
         cohort_digest=sources.cohort.digest,
@@ -89,28 +89,28 @@ def gathered(sources: Sources, wanted: Due, now: datetime) -> Comparison:
         seed_note=f"{REPLICATES:,} replicates of the cohort's patients, the same for every "
         f"submission and in every comparison of this cohort; drawn from a secret of the "
         f"installation",
-        frozen_at=wanted.at,
+        frozen_at=cause.at,
         code_version=code_version(),
-        entries=found.entries,
-        pairs=found.pairs,
-        others=tuple(sorted((*others, *found.others), key=lambda each: each.submission_id)),
+        entries=result.entries,
+        pairs=result.pairs,
+        others=tuple(sorted((*others, *result.others), key=lambda each: each.submission_id)),
     )
 
 
-def _kept(sources: Sources, wanted: Due) -> tuple[dict[str, _Kept], list[NotCompared]]:
+def _kept(sources: Sources, cause: Due) -> tuple[dict[str, _Kept], list[NotCompared]]:
     """The covered releases that can be compared, oldest first, and those that cannot."""
-    covered = {each.submission_id for each in wanted.covered}
+    covered = {each.submission_id for each in cause.covered}
     digests = sources.cohort.digest, sources.benchmark.plan_digest
-    kept: dict[str, _Kept] = {}
+    stored: dict[str, _Kept] = {}
     others = []
     first: ScoredCases | None = None
-    for found in sources.ledger.releases(sources.benchmark.name):
-        name = found.submission_id
+    for published in sources.ledger.releases(sources.benchmark.name):
+        name = published.submission_id
         if name not in covered:
             continue
         predictions = sources.enclave.predictions(name, sources.cohort.digest)
-        release = Release.from_json(found.document)
-        ours = sources.enclave.vouches(name, found.evaluation_key, found.document)
+        release = Release.from_json(published.document)
+        ours = sources.enclave.vouches(name, published.evaluation_key, published.document)
         if (
             predictions is None
             or not ours
@@ -121,31 +121,31 @@ def _kept(sources: Sources, wanted: Due) -> tuple[dict[str, _Kept], list[NotComp
         if first is None:
             first = read_cases(sources.cohort, predictions)
         scores = np.array([predictions.values[case.case_id][0] for case in first.cases])
-        kept[name] = _Kept(release, replace(first, scores=scores))
-    return kept, others
+        stored[name] = _Kept(release, replace(first, scores=scores))
+    return stored, others
 
 
-def _cases(kept: Mapping[str, _Kept], chosen: Sequence[Entrant]) -> Cases:
+def _cases(stored: Mapping[str, _Kept], chosen: Sequence[Entrant]) -> Cases:
     """Labels, patients and levels, which all share; none where nobody is chosen."""
     if not chosen:
         none = np.array([], dtype=np.str_)
         return Cases(labels=np.array([], dtype=np.bool_), patients=none, attributes={})
-    given = kept[chosen[0].submission_id].given
-    return Cases(labels=given.labels, patients=given.patients, attributes=given.attributes)
+    scored = stored[chosen[0].submission_id].given
+    return Cases(labels=scored.labels, patients=scored.patients, attributes=scored.attributes)
 
 
 def _candidates(
     sources: Sources,
-    wanted: Due,
+    cause: Due,
     now: datetime,
     chosen: Sequence[Entrant],
-    kept: Mapping[str, _Kept],
+    stored: Mapping[str, _Kept],
 ) -> list[Candidate]:
-    entered = {each.submission_id: each.number for each in wanted.covered}
+    entered = {each.submission_id: each.number for each in cause.covered}
     counted = looks(sources.ledger, sources.benchmark.name, now)
     candidates = []
     for row in chosen:
-        one = kept[row.submission_id]
+        one = stored[row.submission_id]
         submission = sources.ledger.submission(row.submission_id)
         by = judged_by(submission, sources.benchmark, sources.cohort)
         candidates.append(

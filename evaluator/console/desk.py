@@ -106,8 +106,8 @@ class HeldResult:
     @property
     def verdict(self) -> VerdictWords | None:
         """The whole verdict on the declared claims; None where the benchmark has none."""
-        found = self.judged or self.release.verdict
-        return None if found is None else in_words(found)
+        verdict = self.judged or self.release.verdict
+        return None if verdict is None else in_words(verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Desk:
         release = Release.from_json(document.document)
         evaluation = self._held.evaluation(submission_id, document.evaluation_key)
         rounds = standing(Votes(self._ledger).rounds(submission_id), self._entitled)
-        mine = [
+        own = [
             vote
             for vote in open_votes(rounds, document.digest)
             if vote.reviewer == reviewer.person_id
@@ -160,7 +160,7 @@ class Desk:
             left_out=0 if evaluation is None else figures_left_out(release, evaluation),
             looks=self._looks(waiting.submission),
             rounds=self._shown(rounds),
-            own_vote=mine[0] if mine else None,
+            own_vote=own[0] if own else None,
             told=self._told(submission_id),
             judged=self._judged(submission_id),
         )
@@ -189,7 +189,7 @@ class Desk:
                 f"at it again, then vote"
             )
         try:
-            told = paragraph(reason) if reason.strip() else ""
+            text = paragraph(reason) if reason.strip() else ""
         except ValueError as error:
             raise LedgerError(f"the reason {error}") from None
         vote = Vote(
@@ -198,7 +198,7 @@ class Desk:
             document=document.digest,
             reviewer=reviewer.person_id,
             choice=choice,
-            reason=told,
+            reason=text,
         )
         return Votes(self._ledger).cast(vote, waiting.needed, self._entitled)
 
@@ -212,7 +212,7 @@ class Desk:
             name = each.submission_id
             rounds[name] = standing(rounds.get(name, ()), self._entitled)
         at_shell = {entry.subject for entry in self._ledger.chain.entries(event=OVERRIDDEN)}
-        found = [
+        decisions = [
             Decided(
                 submission,
                 self._shown(rounds.get(submission.submission_id, ())),
@@ -222,7 +222,7 @@ class Desk:
             if (rounds.get(submission.submission_id) or submission.submission_id in at_shell)
             and not is_own(self._store, self._ledger, reviewer.person_id, submission)
         ]
-        return found[::-1]
+        return decisions[::-1]
 
     # One held result
 
@@ -256,9 +256,9 @@ class Desk:
         return waiting, document
 
     def _opened(self, reviewer: Reviewer, submission_id: str) -> tuple[Waiting, HeldDocument]:
-        found = self._found(reviewer, submission_id)
+        held = self._found(reviewer, submission_id)
         Votes(self._ledger).viewed(submission_id, reviewer.person_id)
-        return found
+        return held
 
     def _waiting(self, reviewer: Reviewer, submission: Submission, benchmark: Benchmark) -> Waiting:
         name = submission.submission_id
@@ -312,14 +312,14 @@ class Desk:
     def _looks(self, submission: Submission) -> str:
         quota = self._benchmarks()[submission.benchmark].quota
         teams = self._allowance(submission.team)
-        made = self._ledger.charged(submission.team, submission.benchmark, allowance=teams)
-        number = sum(at <= submission.received for at in made)
+        charged = self._ledger.charged(submission.team, submission.benchmark, allowance=teams)
+        number = sum(at <= submission.received for at in charged)
         shared = f", teams that share its allowance counted ({', '.join(teams)})"
         limit = f"{quota.per_team} in {quota.days} days"
         if quota.lifetime is not None:
             limit += f", {quota.lifetime} in all"
         return (
-            f"This is look {number} of {len(made)} that the team has made at this benchmark"
+            f"This is look {number} of {len(charged)} that the team has made at this benchmark"
             f"{shared if len(teams) > 1 else ''}; its quota is {limit}."
         )
 
@@ -328,8 +328,8 @@ class Desk:
         return None if recorded is None else self._held.verdict(submission_id, recorded.document)
 
     def _told(self, submission_id: str) -> tuple[str, ...]:
-        told = self._ledger.verdicts.of(submission_id)
-        return () if told is None else sentences(told)
+        verdict = self._ledger.verdicts.of(submission_id)
+        return () if verdict is None else sentences(verdict)
 
     def _shown(self, rounds: Sequence[Round]) -> tuple[RoundShown, ...]:
         names = {person.person_id: person.name for person in self._store.people.people()}

@@ -83,7 +83,7 @@ def _changed(
         places = max(numbers.digits(before), numbers.digits(now))
         sign = "+" if now.value > before.value else ""
         moved = sign + numbers.number(now.value - before.value, places)
-    return Changed(figure(written).short, group, old, new, moved)
+    return Changed(figure=figure(written).short, group=group, before=old, now=new, moved=moved)
 
 
 def _text(estimate: Estimate | None) -> str:

@@ -162,8 +162,8 @@ def static(name: str) -> FileResponse:
     """A stylesheet."""
     if name not in FILES:
         raise not_found("file")
-    kept = {"Cache-Control": "public, max-age=86400"}
-    return FileResponse(FILES[name], media_type="text/css", headers={**HEADERS, **kept})
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return FileResponse(FILES[name], media_type="text/css", headers={**HEADERS, **headers})
 
 
 def inside(path: str) -> str:

@@ -48,16 +48,16 @@ PREVIEW_HEADERS = {
 @cache
 def environment() -> Environment:
     """The console's templates, and those of the team pages for the fields of forms."""
-    made = templates(HERE / "templates", team_pages.HERE / "templates")
-    made.filters |= {
+    jinja = templates(HERE / "templates", team_pages.HERE / "templates")
+    jinja.filters |= {
         "day": day,
         "moment": moment,
         "with_code": team_pages.with_code,
         "sentence": sentence_of,
     }
     version = version_of(FILES.values())
-    made.globals |= {"version": version, "home": HOME, "empty_form": Form()}
-    return made
+    jinja.globals |= {"version": version, "home": HOME, "empty_form": Form()}
+    return jinja
 
 
 def page(

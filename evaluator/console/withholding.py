@@ -27,10 +27,10 @@ class Withholding:
 
 def withholdings(release: Release, evaluation: Evaluation) -> tuple[Withholding, ...]:
     """Each group that is withheld, with its counts and the reason; those of parts after all."""
-    found = _of_body(release, evaluation, "")
+    reasons = _of_body(release, evaluation, "")
     for part in evaluation.parts:
-        found += _of_body(release.of_part(part.name), part.evaluation, f"{part.name}: ")
-    return tuple(found)
+        reasons += _of_body(release.of_part(part.name), part.evaluation, f"{part.name}: ")
+    return tuple(reasons)
 
 
 def _of_body(release: Release, evaluation: Evaluation, of: str) -> list[Withholding]:
@@ -38,12 +38,12 @@ def _of_body(release: Release, evaluation: Evaluation, of: str) -> list[Withhold
     groups[OVERALL] = Counts(evaluation.n_cases, evaluation.n_patients, evaluation.n_positive)
     least = release.rule.minimum_cell
     small = {name for name, counts in groups.items() if _few(counts, least, WITHHELD)}
-    found = []
+    reasons = []
     for each in release.withheld:
         group = (each.attribute, each.level)
         counts = groups.get(group)
         few = {} if counts is None else _few(counts, least, each.reason)
-        found.append(
+        reasons.append(
             Withholding(
                 group=of + group_name(*group),
                 shown="nothing" if each.reason == WITHHELD else "its number of cases",
@@ -52,7 +52,7 @@ def _of_body(release: Release, evaluation: Evaluation, of: str) -> list[Withhold
                 protects=counts is not None and not few,
             )
         )
-    return found
+    return reasons
 
 
 def figures_left_out(release: Release, evaluation: Evaluation) -> int:
@@ -87,8 +87,8 @@ def _why(
     if counts is None:
         return "No figure of it was scored."
     if few:
-        said = " and ".join(f"{number} {kind}" for kind, number in few.items())
-        return f"It is small itself: {said}, and the least is {least}."
+        reason = " and ".join(f"{number} {kind}" for kind, number in few.items())
+        return f"It is small itself: {reason}, and the least is {least}."
     beside = [group_name(*each) for each in sorted(small) if each[0] == group[0]]
     whom = f" ({', '.join(beside[:5])})" if beside else ""
     return (

@@ -79,11 +79,11 @@ class CohortCard:
     def from_json(cls, text: str) -> CohortCard:
         """Read what ``to_json`` wrote; raise DisclosureError for anything else."""
         try:
-            found: dict[str, Any] = json.loads(text)
-            steps = [{**step, "rules": tuple(step["rules"])} for step in found.pop("flow")]
-            levels = found.pop("levels")
+            fields: dict[str, Any] = json.loads(text)
+            steps = [{**step, "rules": tuple(step["rules"])} for step in fields.pop("flow")]
+            levels = fields.pop("levels")
             return cls(
-                **found,
+                **fields,
                 flow=tuple(PublicStep(**step) for step in steps),
                 levels=tuple(PublicLevel(**level) for level in levels),
             )
@@ -152,11 +152,11 @@ def public_flow(flow: Sequence[FlowStep], rule: Disclosure) -> tuple[PublicStep,
     step = max(rule.count_step, _LEAST_STEP)
     groups: list[list[FlowStep]] = []
     waiting = False
-    for found in flow:
+    for row in flow:
         if waiting:
-            groups[-1].append(found)
+            groups[-1].append(row)
         else:
-            groups.append([found])
+            groups.append([row])
         waiting = 0 < sum(each.excluded for each in groups[-1]) < rule.minimum_cell
     if waiting and len(groups) > 1:
         last = groups.pop()
@@ -185,7 +185,9 @@ def _counts(
         by_level: dict[str, list[Case]] = {}
         for case in cases:
             by_level.setdefault(value(case, attribute), []).append(case)
-        results += [_counted(attribute, level, mine) for level, mine in sorted(by_level.items())]
+        results += [
+            _counted(attribute, level, counts) for level, counts in sorted(by_level.items())
+        ]
     compared = against_target(cases, target, case_control=case_control)
     return Evaluation(
         plan_digest="",

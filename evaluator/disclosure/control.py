@@ -169,16 +169,18 @@ class Release:
         self, figure: FigureName | str, attribute: str = OVERALL[0], level: str = OVERALL[1]
     ) -> Estimate | None:
         """Look up one figure, by itself or its written name; None where the release has none."""
-        wanted = FigureName.read(figure) if isinstance(figure, str) else figure
+        name = FigureName.read(figure) if isinstance(figure, str) else figure
         for result in self.results:
-            if result.figure == wanted and result.group == (attribute, level):
+            if result.figure == name and result.group == (attribute, level):
                 return result.estimate
         return None
 
     def to_json(self) -> str:
         """Write canonical JSON: sorted keys, no whitespace, no NaN; the digest is over this."""
-        kept = {name: each for name, each in as_mapping(self).items() if name not in _LATER or each}
-        document = kept | {"schema": SCHEMA, "received": self.received.isoformat()}
+        fields = {
+            name: each for name, each in as_mapping(self).items() if name not in _LATER or each
+        }
+        document = fields | {"schema": SCHEMA, "received": self.received.isoformat()}
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_members
         )
@@ -261,7 +263,7 @@ def _held_back(
     enough: bool,
 ) -> tuple[Withheld, ...]:
     """The groups that are not shown, with the number of cases where that is."""
-    found = [
+    withheld = [
         Withheld(*group, WITHHELD, None)
         if group in protected.withheld
         else Withheld(*group, INSUFFICIENT, nearest(counts.n_cases, rule.count_step))
@@ -270,8 +272,8 @@ def _held_back(
     ]
     if not enough:
         reason = protected.refused or INSUFFICIENT
-        found.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
-    return tuple(found)
+        withheld.insert(0, Withheld(*OVERALL, reason, evaluation.n_cases))
+    return tuple(withheld)
 
 
 def _members(record: Any) -> dict[str, object]:
@@ -340,9 +342,9 @@ def _read(text: str) -> Release:
 
 def _parse(document: dict[str, Any]) -> Release:
     """Build a release from its JSON document; the only place that knows the keys."""
-    found = document.pop("schema")
-    if found != SCHEMA:
-        raise ValueError(f"its schema is {found!r}")
+    schema = document.pop("schema")
+    if schema != SCHEMA:
+        raise ValueError(f"its schema is {schema!r}")
     rule = document.pop("rule")
     parts = tuple(
         ReleasedPart(

@@ -18,10 +18,10 @@ def on_grid(points: Sequence[CurvePoint], counts: Counts, rule: Disclosure) -> l
     step = next((step for step in ROC_STEPS if step >= least - 1e-9), None)
     if step is None:
         return []
-    kept = [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
+    points_shown = [point for point in points if abs(point.x / step - round(point.x / step)) < 1e-6]
     if rule.minimum_cell == 1:
-        return kept
-    return [_resting_on_enough(point, counts, rule.minimum_cell) for point in kept]
+        return points_shown
+    return [_resting_on_enough(point, counts, rule.minimum_cell) for point in points_shown]
 
 
 def _resting_on_enough(point: CurvePoint, counts: Counts, minimum: int) -> CurvePoint:
@@ -37,14 +37,14 @@ def large_bins(points: Sequence[CurvePoint], rule: Disclosure) -> list[CurvePoin
     """Drop bins under the minimum, and the next smallest while what is dropped could be derived."""
     by_size = sorted(points, key=lambda point: point.n)
     dropped = [point for point in by_size if point.n < rule.minimum_cell]
-    kept = by_size[len(dropped) :]
+    large = by_size[len(dropped) :]
     while (
         dropped
-        and kept
+        and large
         and (len(dropped) == 1 or sum(point.n for point in dropped) < rule.minimum_cell)
     ):
-        dropped.append(kept.pop(0))
-    return sorted(kept, key=lambda point: point.x)
+        dropped.append(large.pop(0))
+    return sorted(large, key=lambda point: point.x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,15 @@ def spaced_thresholds(evaluation: Evaluation, rule: Disclosure) -> list[CurvePoi
     ends = [Cut(0, 0), Cut(n_positive, n - n_positive)]
     known = list(_own_threshold(evaluation))
     others = [*_roc_cuts(evaluation), *_bin_cuts(evaluation)]
-    kept = []
+    spaced = []
     for point in points:
         cut = decision_cut(point, n)
         apart = all(min(cut.between(end)) >= rule.minimum_cell for end in ends)
         apart = apart and all(_far(min(cut.between(one)), cut, one, rule) for one in known)
         if apart and all(_far(sum(cut.between(one)), cut, one, rule) for one in others):
-            kept.append(point)
+            spaced.append(point)
             known.append(cut)
-    return kept
+    return spaced
 
 
 def _far(cases: float, cut: Cut, other: Cut, rule: Disclosure) -> bool:

@@ -61,11 +61,11 @@ class Document:
     def groups(self) -> dict[Group, dict[FigureName, Estimate]]:
         """The figures of each shown group by name, everyone's among them."""
         own = group_figures(self.earlier.release.results)
-        found: dict[Group, dict[FigureName, Estimate]] = {}
+        groups: dict[Group, dict[FigureName, Estimate]] = {}
         for result in self.earlier.release.results:
             if result.figure in own:
-                found.setdefault(result.group, {})[result.figure] = result.estimate
-        return found
+                groups.setdefault(result.group, {})[result.figure] = result.estimate
+        return groups
 
     def cells(self) -> dict[Group, Cell]:
         """Each group that the release names, shown or not, as a cell."""

@@ -84,22 +84,22 @@ def protection(
 
     What is withheld ``also`` is protected as what is small.
     """
-    given = listed(evaluation, groups, rule.minimum_cell, nesting)
-    own = OwnCounts(evaluation, given, nesting or {})
-    few, without_figures = suppressed(given, *also.of(given.cell_of))
+    counts = listed(evaluation, groups, rule.minimum_cell, nesting)
+    own = OwnCounts(evaluation, counts, nesting or {})
+    few, without_figures = suppressed(counts, *also.of(counts.cell_of))
     refused = INSUFFICIENT if OVERALL in also.withheld | also.insufficient else ""
     state = State(frozenset(few), frozenset(without_figures), refused=refused)
     if next(own.targets(state), None) is not None:
         state = _alone(own, state)
     beside = [each for each in earlier if each.shared is None or each.shared.n_cases]
-    if any(_too_near(given.everyone, each, rule.minimum_cell) for each in beside):
+    if any(_too_near(counts.everyone, each, rule.minimum_cell) for each in beside):
         state = replace(state, refused=TOO_NEAR)
     elif beside:
         state = _grown(_Beside(own, beside), state)
-    withheld = given.groups(state.withheld) | given.opaque
+    withheld = counts.groups(state.withheld) | counts.opaque
     return Protection(
         withheld,
-        given.groups(state.hidden) - withheld,
+        counts.groups(state.hidden) - withheld,
         state.without_target,
         state.refused,
     )
@@ -217,23 +217,23 @@ class _Beside(_OfRelease):
             for number, each in enumerate(earlier)
             for digest in [each.release.cohort_digest]
         ]
-        told = [(each, fact) for each in self.documents for fact in each.facts()]
-        self.beside = [fact for document, fact in told if document.of_these(fact.count)]
+        facts = [(each, fact) for each in self.documents for fact in each.facts()]
+        self.beside = [fact for document, fact in facts if document.of_these(fact.count)]
         for shared, names in self._others():
             both, _ = _of_other(names)
             counts = (shared.n_positive, shared.n_negative)
             self.beside += [Fact((), name, n, n) for name, n in zip(both, counts, strict=True)]
-        kept = [(each, target) for each in self.documents for target in each.targets()]
-        self._wanted = [target for document, target in kept if document.of_these(target.count)]
+        targets = [(each, target) for each in self.documents for target in each.targets()]
+        self._wanted = [target for document, target in targets if document.of_these(target.count)]
         super().__init__(own)
 
     def _others(self) -> list[tuple[Shared, Names]]:
         """The other cohorts: what they share with this one, and the names of their counts."""
-        found = {
+        others = {
             document.names.cases: (document.earlier.shared, document.names)
             for document in self.documents
         }
-        return [(shared, names) for shared, names in found.values() if shared is not None]
+        return [(shared, names) for shared, names in others.values() if shared is not None]
 
     def _programme(self) -> Programme:
         own = self.own
@@ -264,14 +264,14 @@ class _Beside(_OfRelease):
 
     def targets(self, state: State) -> list[Target]:
         """What any of the releases withholds, under the larger minimum; and parts of bands."""
-        found: dict[tuple[Cell, str], Target] = {}
+        by_cell: dict[tuple[Cell, str], Target] = {}
         for target in (*super().targets(state), *self._wanted):
-            known = found.get((target.cell, target.count))
+            known = by_cell.get((target.cell, target.count))
             if known is None or known.minimum < target.minimum:
-                found[target.cell, target.count] = target
+                by_cell[target.cell, target.count] = target
         minimum = self.given.minimum
         divided = self.programme.structure.divided()
-        return [*found.values(), *(Target(cell, CASES, 0, minimum, True) for cell in divided)]
+        return [*by_cell.values(), *(Target(cell, CASES, 0, minimum, True) for cell in divided)]
 
     def of_classes(self, target: Target) -> bool:
         classes = {

@@ -80,5 +80,5 @@ def without_counts(reason: str | None) -> str | None:
     """Cut a reason before its first count."""
     if reason is None:
         return None
-    kept = re.split(r"[;:(,]|\d", reason, maxsplit=1)[0].strip()
-    return kept or INSUFFICIENT
+    words = re.split(r"[;:(,]|\d", reason, maxsplit=1)[0].strip()
+    return words or INSUFFICIENT

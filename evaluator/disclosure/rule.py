@@ -26,11 +26,13 @@ class DisclosureError(ValueError):
     """A [disclosure] table or a stored release that cannot be read."""
 
 
-def _pairs(given: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    found = tuple(tuple(pair) for pair in given)
-    if any(len(pair) != 2 or pair[0] == pair[1] for pair in found) or len(set(found)) < len(found):
+def _pairs(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    joined = tuple(tuple(pair) for pair in pairs)
+    if any(len(pair) != 2 or pair[0] == pair[1] for pair in joined) or len(set(joined)) < len(
+        joined
+    ):
         raise ValueError
-    return found
+    return joined
 
 
 @dataclass(frozen=True, slots=True)

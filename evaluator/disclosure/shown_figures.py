@@ -62,11 +62,11 @@ def shown_results(
             yield replace(result, estimate=shown)
         elif group not in hidden:
             whole = group == OVERALL
-            kept = _without_few(result.figure, result.estimate, rule.minimum_cell)
-            shown = _rounded(kept, rule, evaluation, whole=whole)
+            estimate = _without_few(result.figure, result.estimate, rule.minimum_cell)
+            shown = _rounded(estimate, rule, evaluation, whole=whole)
             if result.figure.kind is Kind.STANDARDIZED and rule.count_step > 1:
-                told = re.sub(r" \(\d+\)|, \d+ effective patients", "", shown.method)
-                shown = replace(shown, method=told, undefined=without_counts(shown.undefined))
+                method = re.sub(r" \(\d+\)|, \d+ effective patients", "", shown.method)
+                shown = replace(shown, method=method, undefined=without_counts(shown.undefined))
             yield replace(result, estimate=shown)
 
 

@@ -25,21 +25,21 @@ def group_figures(results: Sequence[Result]) -> frozenset[FigureName]:
 
 def counted_groups(evaluation: Evaluation) -> dict[Group, Counts]:
     """Count each (attribute, level); where figures disagree, the largest counts are the group's."""
-    found: dict[Group, Counts] = {}
+    groups: dict[Group, Counts] = {}
     own = group_figures(evaluation.results)
     for result in evaluation.results:
         group = result.group
         if group == OVERALL or result.figure not in own:
             continue
         new = result.estimate
-        old = found.get(group, Counts(0, 0, 0))
+        old = groups.get(group, Counts(0, 0, 0))
         if new.n_cases >= old.n_cases:
-            found[group] = Counts(
+            groups[group] = Counts(
                 new.n_cases,
                 max(new.n_patients, old.n_patients),
                 max(new.n_positive, old.n_positive),
             )
-    return found
+    return groups
 
 
 def listed(
@@ -88,7 +88,7 @@ def _totals(counts: Mapping[Cell, Counts]) -> list[Total]:
         for size in range(len(cell) + 1):
             for part in combinations(cell, size):
                 members[tuple(name for name, _ in part)].add(part)
-    found = []
+    totals = []
     for table in margins:
         for size in range(len(table)):
             for margin in combinations(table, size):
@@ -96,8 +96,8 @@ def _totals(counts: Mapping[Cell, Counts]) -> list[Total]:
                 for cell in members[table]:
                     whole = tuple(pair for pair in cell if pair[0] in margin)
                     parts.setdefault(whole, []).append(cell)
-                found += [Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
-    return sorted(found, key=lambda total: (len(total.whole), total.whole, total.parts))
+                totals += [Total(whole, tuple(sorted(cells))) for whole, cells in parts.items()]
+    return sorted(totals, key=lambda total: (len(total.whole), total.whole, total.parts))
 
 
 def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[Total]:
@@ -105,7 +105,7 @@ def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[Tota
 
     A level that lies in several leaves these without a sum; the attacker's programme knows them.
     """
-    found = []
+    totals = []
     for (inner, outer), pairs in sorted(nesting.items()):
         of_inner: dict[str, set[str]] = {}
         for one, other in pairs:
@@ -121,8 +121,8 @@ def _nested_totals(counts: Mapping[Cell, Counts], nesting: Nesting) -> list[Tota
                 }
                 <= counts.keys()
             ):
-                found.append(Total(((outer, whole),), parts))
-    return found
+                totals.append(Total(((outer, whole),), parts))
+    return totals
 
 
 def _protected(

@@ -27,8 +27,8 @@ def status(home: Path, submission_id: str | None, every: float | None) -> bool:
     if submission_id:
         from submissions.ledger.verdicts.sentences import sentences
 
-        told = ledger.verdicts.of(submission_id)
-        for sentence in () if told is None else sentences(told):
+        verdict = ledger.verdicts.of(submission_id)
+        for sentence in () if verdict is None else sentences(verdict):
             console.print(styled(sentence))
         if finding := ledger.finding(submission_id):
             console.print(finding, soft_wrap=True)

@@ -95,19 +95,19 @@ def _teams(me: Mapping[str, Any]) -> list[str]:
     return [str(team["team"]) for team in me.get("teams") or ()]
 
 
-def looks(found: Looks) -> str:
+def looks(counts: Looks) -> str:
     """One line: what is left, of how much, and when the next one comes back."""
     line = (
-        f"{found.remaining} of {found.per_team} submissions of {found.days} days are left"
-        if found.remaining
-        else f"no submission is left of {found.per_team} in {found.days} days"
+        f"{counts.remaining} of {counts.per_team} submissions of {counts.days} days are left"
+        if counts.remaining
+        else f"no submission is left of {counts.per_team} in {counts.days} days"
     )
-    if found.held:
-        line += f"; uploads that are not entered yet hold {found.held}"
-    if found.lifetime is not None:
-        line += f"; {found.used_ever} of {found.lifetime} in all were used"
-    if found.renews:
-        line += f"; the next one comes back on {_moment(found.renews)}"
+    if counts.held:
+        line += f"; uploads that are not entered yet hold {counts.held}"
+    if counts.lifetime is not None:
+        line += f"; {counts.used_ever} of {counts.lifetime} in all were used"
+    if counts.renews:
+        line += f"; the next one comes back on {_moment(counts.renews)}"
     return line
 
 
@@ -136,52 +136,52 @@ def bar(what: str) -> Iterator[Any]:
         yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
-def line(found: Mapping[str, Any]) -> str:
+def line(submission: Mapping[str, Any]) -> str:
     """One line a submission: its id, who, and its state or failure."""
-    outcome = str(found.get("state"))
+    outcome = str(submission.get("state"))
     if outcome == State.HELD.value:
         outcome += " for review"
-    if failure := found.get("failure"):
+    if failure := submission.get("failure"):
         outcome += f": {failure['code']}. {failure['meaning']}"
-    who = f"{found.get('team')} / {found.get('model')}"
-    return f"{found.get('submission_id')}  {who}  {found.get('benchmark')}  {outcome}"
+    who = f"{submission.get('team')} / {submission.get('model')}"
+    return f"{submission.get('submission_id')}  {who}  {submission.get('benchmark')}  {outcome}"
 
 
-def details(found: Mapping[str, Any]) -> RenderableType:
+def details(submission: Mapping[str, Any]) -> RenderableType:
     """What to do, the times of the stages, and when each state was reached."""
-    lines = list((found.get("verdict") or {}).get("sentences", ()))
-    if finding := found.get("finding"):
+    lines = list((submission.get("verdict") or {}).get("sentences", ()))
+    if finding := submission.get("finding"):
         lines.append(f"finding: {finding}")
-    if failure := found.get("failure"):
+    if failure := submission.get("failure"):
         lines.append(f"what to do: {failure['advice']}")
-    if times := found.get("stage_seconds_at_most"):
-        lines.append("  ".join(f"{stage} under {told} s" for stage, told in times.items()))
-    for step in found.get("timeline") or ():
+    if times := submission.get("stage_seconds_at_most"):
+        lines.append("  ".join(f"{stage} under {seconds} s" for stage, seconds in times.items()))
+    for step in submission.get("timeline") or ():
         lines.append(f"  {_moment(step['at'])}  {step['state']}")
     return Group(*lines)
 
 
-def practised(found: Mapping[str, Any]) -> RenderableType:
+def practised(trial: Mapping[str, Any]) -> RenderableType:
     """Figures of the dry run on practice cases, the end of its log, the time of the real run."""
     from evaluator.queue.dry_run import Practised
     from evaluator.tasks.first_look import Scores
     from evaluator.terminal import dry_run
 
-    scores, failure = found["scores"], found["failure"]
+    scores, failure = trial["scores"], trial["failure"]
     figures = None if scores is None else Scores.read(scores)
     lines = [
         dry_run.practised(
             Practised(
-                n_cases=found["n_cases"],
-                seconds=found["seconds"],
+                n_cases=trial["n_cases"],
+                seconds=trial["seconds"],
                 failure=None if failure is None else Failure(failure),
-                detail=found["detail"],
-                log=found["log"],
+                detail=trial["detail"],
+                log=trial["log"],
                 scores=figures,
             ),
             "practice",
         )
     ]
-    if found.get("expected_seconds") is not None:
-        lines.append(f"the sequestered run may take up to {found['expected_seconds']} s")
+    if trial.get("expected_seconds") is not None:
+        lines.append(f"the sequestered run may take up to {trial['expected_seconds']} s")
     return Group(*lines)

@@ -57,8 +57,10 @@ class _Told:
 
 def given(enclave: Enclave, submission_id: str, cohort_digest: str) -> tuple[str, Release] | None:
     """The key and the release of an answer that was given before, or None."""
-    found = answers.given(enclave, submission_id, cohort_digest)
-    return None if found is None else (found.evaluation_key, Release.from_json(found.document))
+    earlier = answers.given(enclave, submission_id, cohort_digest)
+    return (
+        None if earlier is None else (earlier.evaluation_key, Release.from_json(earlier.document))
+    )
 
 
 def answer(enclave: Enclave, key: str, whole: Release, look: Look) -> tuple[str, Release]:
@@ -70,21 +72,21 @@ def answer(enclave: Enclave, key: str, whole: Release, look: Look) -> tuple[str,
     if before is not None:
         return before
     step = _climb if whole.rule.feedback == LADDER else _threshold
-    told = step(enclave, whole, look)
-    released = _alone(whole, told.estimate)
-    kept = answers.keep(
+    reply = step(enclave, whole, look)
+    released = _alone(whole, reply.estimate)
+    answered = answers.keep(
         enclave,
         Answer(
             submission_id=whole.submission_id,
             cohort_digest=whole.cohort_digest,
             team=whole.team,
             evaluation_key=key,
-            step=told.step,
-            spends=told.spends,
+            step=reply.step,
+            spends=reply.spends,
             document=released.to_json(),
         ),
     )
-    return kept.evaluation_key, Release.from_json(kept.document)
+    return answered.evaluation_key, Release.from_json(answered.document)
 
 
 def _climb(enclave: Enclave, whole: Release, look: Look) -> _Told:
@@ -120,7 +122,7 @@ def _threshold(enclave: Enclave, whole: Release, look: Look) -> _Told:
     if answers.spent(enclave, whole.cohort_digest) >= rule.thresholdout_budget:
         return _Told(replace(new, value=None, low=None, high=None, undefined=BUDGET_SPENT))
     ranks = hashlib.sha256(thresholdout.ranking(look.scores)).hexdigest()
-    found = thresholdout.told(
+    noisy = thresholdout.told(
         look.auroc,
         look.practice,
         difference=rule.thresholdout_difference,
@@ -130,18 +132,20 @@ def _threshold(enclave: Enclave, whole: Release, look: Look) -> _Told:
     digits = decimals(
         None, None, whole.n_cases, confidence=whole.confidence, most=rule.maximum_digits
     )
-    value = plain(round(found.value, digits))
+    value = plain(round(noisy.value, digits))
     return _Told(
         replace(new, value=value, low=None, high=None, method="Thresholdout, no interval"),
-        spends=found.spends,
+        spends=noisy.spends,
     )
 
 
 def _primary(release: Release) -> Estimate:
     """The overall AUROC of a release, with no count but the cohort's size."""
-    found = release.find(AUROC)
-    if found is not None:
-        return replace(found, n_cases=release.n_cases, n_patients=release.n_patients, n_positive=0)
+    estimate = release.find(AUROC)
+    if estimate is not None:
+        return replace(
+            estimate, n_cases=release.n_cases, n_patients=release.n_patients, n_positive=0
+        )
     return Estimate(
         value=None,
         low=None,
@@ -154,12 +158,12 @@ def _primary(release: Release) -> Estimate:
     )
 
 
-def _alone(whole: Release, told: Estimate) -> Release:
+def _alone(whole: Release, estimate: Estimate) -> Release:
     """The release of one figure: no groups, curves, gaps, target or count but the cohort's size."""
     return replace(
         whole,
         n_positive=None,
-        results=(Result.named(AUROC, *OVERALL, told),),
+        results=(Result.named(AUROC, *OVERALL, estimate),),
         curves=(),
         withheld=(),
         effective_patients=None,

@@ -56,16 +56,23 @@ class StudyJudge:
         if sealed is None:
             return None
         look = _OneLook(
-            self.ledger, self.enclave, sealed, submission, benchmark, cohort, cases, release
+            ledger=self.ledger,
+            enclave=self.enclave,
+            sealed=sealed,
+            submission=submission,
+            benchmark=benchmark,
+            cohort=cohort,
+            cases=cases,
+            release=release,
         )
-        told = self.ledger.verdicts.recorded(submission.submission_id)
-        if told is None:
+        verdict = self.ledger.verdicts.recorded(submission.submission_id)
+        if verdict is None:
             # What links two draws was entered by no team, and costs none a look.
             linked = self.ledger.is_recorded(BRIDGE, submission.submission_id)
             if linked or not self.spends:
                 return None
-            told = look.spend()
-        return shown(look.kept(told), release)
+            verdict = look.spend()
+        return shown(look.kept(verdict), release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,9 @@ class _OneLook:
             claims_digest=self.sealed.digest,
             looks=looks,
         )
-        met = met_cases.met(self.ledger, self.enclave, submission, self.cohort, self.cases)
+        cases_met = met_cases.met(self.ledger, self.enclave, submission, self.cohort, self.cases)
         apart = met_cases.figures(
-            self.cases, met, submission.threshold, self.benchmark.disclosure.minimum_cell
+            self.cases, cases_met, submission.threshold, self.benchmark.disclosure.minimum_cell
         )
 
         def judge(number: int) -> tuple[float, str]:
@@ -108,31 +115,31 @@ class _OneLook:
 
         return verdicts.spend(look, judge)
 
-    def kept(self, told: ToldVerdict) -> StudyVerdict:
+    def kept(self, verdict: ToldVerdict) -> StudyVerdict:
         """The whole verdict that the ledger tells of."""
         name = self.submission.submission_id
         for kept_as in dict.fromkeys((name, self.ledger.verdicts.first_of(name))):
-            found = study_verdicts.whole(self.enclave, kept_as, told.document)
-            if found is not None:
+            stored = study_verdicts.whole(self.enclave, kept_as, verdict.document)
+            if stored is not None:
                 break
         else:  # an enclave that was restored from a copy
-            found = self._judged(told.look)
-            if found.told_document() != told.document:
+            stored = self._judged(verdict.look)
+            if stored.told_document() != verdict.document:
                 raise EnclaveError(
                     f"the enclave lacks the verdict of submission {name}, and this version of "
                     f"Sequestra comes to another one; restore the enclave from a copy that has it"
                 )
-        study_verdicts.keep(self.enclave, name, found)
-        return found
+        study_verdicts.keep(self.enclave, name, stored)
+        return stored
 
     def _judged(self, number: int) -> StudyVerdict:
         minimum = self.benchmark.disclosure.minimum_cell
         threshold = self.submission.threshold
-        asked = Asked(
+        terms = Asked(
             threshold=threshold,
             look=number,
             hidden={(each.attribute, each.level) for each in self.release.withheld},
             set_apart=sets_apart(self.sealed, self.cases, threshold, minimum),
             minimum=minimum,
         )
-        return judge_study(self.sealed, self.cases, asked)
+        return judge_study(self.sealed, self.cases, terms)

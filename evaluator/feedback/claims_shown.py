@@ -38,40 +38,40 @@ def _claim(claim: ClaimVerdict, release: Release) -> ClaimVerdict:
 
 
 def _part(judged: JudgedPart, release: Release) -> JudgedPart:
-    part, found = judged.part, judged.bound
-    if found is None:
+    part, bound = judged.part, judged.bound
+    if bound is None:
         return judged
     if is_hidden(part, {(each.attribute, each.level) for each in release.withheld}):
         return JudgedPart(part=part, undefined=INSUFFICIENT)
     if judged.few:
         return JudgedPart(part=part, undefined=WITHHELD)
-    return replace(judged, bound=_rounded(found, release, whole=not part.attribute))
+    return replace(judged, bound=_rounded(bound, release, whole=not part.attribute))
 
 
-def _rounded(found: Bound, release: Release, *, whole: bool) -> Bound:
+def _rounded(bound: Bound, release: Release, *, whole: bool) -> Bound:
     step = 1 if whole else release.rule.count_step
     n = {
-        "sensitivity": found.n_positive,
-        "specificity": found.n_cases - found.n_positive,
-    }.get(found.figure, found.n_cases)
+        "sensitivity": bound.n_positive,
+        "specificity": bound.n_cases - bound.n_positive,
+    }.get(bound.figure, bound.n_cases)
     return replace(
-        found,
-        value=_value(found.value, n, release),
-        n_cases=nearest(found.n_cases, step),
-        n_positive=nearest(found.n_positive, step),
-        n_patients=nearest(found.n_patients, step),
+        bound,
+        value=_value(bound.value, n, release),
+        n_cases=nearest(bound.n_cases, step),
+        n_positive=nearest(bound.n_positive, step),
+        n_patients=nearest(bound.n_patients, step),
     )
 
 
-def _apart(found: CasesApart, release: Release) -> CasesApart:
-    if found.value is None:
-        return found
+def _apart(cases: CasesApart, release: Release) -> CasesApart:
+    if cases.value is None:
+        return cases
     step = release.rule.count_step
     return replace(
-        found,
-        value=_value(found.value, found.n_cases, release),
-        n_cases=nearest(found.n_cases, step),
-        n_positive=nearest(found.n_positive, step),
+        cases,
+        value=_value(cases.value, cases.n_cases, release),
+        n_cases=nearest(cases.n_cases, step),
+        n_positive=nearest(cases.n_positive, step),
     )
 
 

@@ -34,7 +34,7 @@ def is_step(
     if looks < 1:
         raise ValueError(f"the ladder has {looks} looks; give 1 or more")
     try:
-        found = paired_delong(y, new, best, patients)
+        difference = paired_delong(y, new, best, patients)
     except UndefinedMetric:
         return False
-    return found.value > 0.0 and found.p_value / 2.0 <= ALPHA / looks
+    return difference.value > 0.0 and difference.p_value / 2.0 <= ALPHA / looks

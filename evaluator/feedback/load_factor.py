@@ -32,8 +32,8 @@ def patient_loads(enclave: Enclave, cohorts: Iterable[Cohort]) -> Mapping[str, i
     for cohort in drawn:
         case_loads.keep_drawn(enclave, cohort)
     loads = case_loads.loads(enclave)
-    found: dict[str, int] = {}
+    of_patient: dict[str, int] = {}
     for cohort in drawn:
         for case_id, patient_id in cohort.sources().values():
-            found[patient_id] = max(found.get(patient_id, 0), loads[case_id])
-    return found
+            of_patient[patient_id] = max(of_patient.get(patient_id, 0), loads[case_id])
+    return of_patient

@@ -8,14 +8,14 @@ from submissions.ledger.ledger import Ledger
 
 def in_words(ledger: Ledger, submission_id: str) -> tuple[str, ...]:
     """Sentences for a report: 'look n of m', and the load factor of the cohort at that time."""
-    found = ledger.read(lambda connection: exposures.of_submission(connection, submission_id))
-    if found is None or found.look is None:
+    exposure = ledger.read(lambda connection: exposures.of_submission(connection, submission_id))
+    if exposure is None or exposure.look is None:
         return ()
-    of_all = f" of {found.lifetime}" if found.lifetime is not None else ""
-    told = [f"Look {found.look}{of_all} of the team and its people at this cohort."]
-    if found.load_factor is not None:
-        told.append(
-            f"Load factor of the cohort: {found.load_factor:g}, the mean number of looks, of all "
-            f"teams together, that have read a case."
+    of_all = f" of {exposure.lifetime}" if exposure.lifetime is not None else ""
+    sentences = [f"Look {exposure.look}{of_all} of the team and its people at this cohort."]
+    if exposure.load_factor is not None:
+        sentences.append(
+            f"Load factor of the cohort: {exposure.load_factor:g}, the mean number of looks, of "
+            f"all teams together, that have read a case."
         )
-    return tuple(told)
+    return tuple(sentences)

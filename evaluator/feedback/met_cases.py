@@ -33,13 +33,13 @@ def met(
     teams = ledger.verdicts.sharing(submission.team)
     runs = {each.submission_id for each in ledger.submissions_of(teams)}
     known = case_loads.met_before(enclave, cohort, runs)
-    found = np.array([case.case_id in known for case in cohort.cases()], dtype=np.bool_)
-    assert found.shape == cases.labels.shape
-    return found
+    known_cases = np.array([case.case_id in known for case in cohort.cases()], dtype=np.bool_)
+    assert known_cases.shape == cases.labels.shape
+    return known_cases
 
 
 def figures(
-    cases: Cases, met: NDArray[np.bool_], threshold: float, minimum: int
+    cases: Cases, known_cases: NDArray[np.bool_], threshold: float, minimum: int
 ) -> tuple[CasesApart, ...]:
     """AUROC, sensitivity and specificity on cases that were met and on those that were not.
 
@@ -47,44 +47,44 @@ def figures(
     of the two parts has fewer than ``minimum`` patients, positives or negatives, neither has a
     figure or a count: the whole would tell it.
     """
-    if not met.any():
+    if not known_cases.any():
         return ()
-    if met.all():
+    if known_cases.all():
         return tuple(_none(figure, MET_BEFORE, EVERY_CASE) for figure in FIGURES)
-    parts = {MET_BEFORE: met, NEVER_MET: ~met}
-    enough = all(_enough(cases, here, minimum) for here in parts.values())
+    parts = {MET_BEFORE: known_cases, NEVER_MET: ~known_cases}
+    enough = all(_enough(cases, members, minimum) for members in parts.values())
     return tuple(
-        _figure(cases, here, threshold, figure, name) if enough else _none(figure, name)
-        for name, here in parts.items()
+        _figure(cases, members, threshold, figure, name) if enough else _none(figure, name)
+        for name, members in parts.items()
         for figure in FIGURES
     )
 
 
-def _enough(cases: Cases, here: NDArray[np.bool_], minimum: int) -> bool:
-    n_positive = int((cases.labels & here).sum())
-    n_patients = np.unique(cases.patients[here]).size
-    return min(n_positive, int(here.sum()) - n_positive, n_patients) >= minimum
+def _enough(cases: Cases, members: NDArray[np.bool_], minimum: int) -> bool:
+    n_positive = int((cases.labels & members).sum())
+    n_patients = np.unique(cases.patients[members]).size
+    return min(n_positive, int(members.sum()) - n_positive, n_patients) >= minimum
 
 
 def _figure(
-    cases: Cases, here: NDArray[np.bool_], threshold: float, figure: str, name: str
+    cases: Cases, members: NDArray[np.bool_], threshold: float, figure: str, name: str
 ) -> CasesApart:
     data = CaseData(
-        labels=cases.labels[here],
-        scores=cases.scores[here],
-        patients=cases.patients[here],
+        labels=cases.labels[members],
+        scores=cases.scores[members],
+        patients=cases.patients[members],
         threshold=threshold,
     )
     try:
-        found = bound(Part(figure=figure, goal=0.5), data, _ANY_LEVEL)
+        estimate = bound(Part(figure=figure, goal=0.5), data, _ANY_LEVEL)
     except UndefinedMetric:
         return _none(figure, name)
     return CasesApart(
         figure=figure,
         cases=name,
-        value=found.value,
-        n_cases=found.n_cases,
-        n_positive=found.n_positive,
+        value=estimate.value,
+        n_cases=estimate.n_cases,
+        n_positive=estimate.n_positive,
     )
 
 

@@ -23,12 +23,12 @@ def sets_apart(sealed: SealedStudy, cases: Cases, submitted: float, minimum: int
     intersections = tuple(dict.fromkeys(names for names in crossed if len(names) > 1))
     at = thresholds(sealed, submitted)
     for threshold in at:
-        found = set_apart(cases.scores, threshold, groups, intersections, minimum)
+        suspects = set_apart(cases.scores, threshold, groups, intersections, minimum)
         for part in sealed.parts:
             concerned = {OVERALL_ATTRIBUTE, part.attribute or OVERALL_ATTRIBUTE}
-            if concerned & found.by_score:
+            if concerned & suspects.by_score:
                 return True
             read_here = (submitted if part.threshold is None else part.threshold) == threshold
-            if part.figure != "auroc" and read_here and concerned & found.by_threshold:
+            if part.figure != "auroc" and read_here and concerned & suspects.by_threshold:
                 return True
     return crowded(cases.scores, at, minimum)

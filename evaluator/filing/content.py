@@ -93,12 +93,12 @@ def _verdict(release: Release) -> Iterator[Block]:
     """The verdict on the declared claims, before any figure."""
     if release.verdict is None:
         return
-    told = words.in_words(release.verdict)
-    yield heading(f"Verdict: {told.summary}")
-    for claim in told.claims:
+    verdict_words = words.in_words(release.verdict)
+    yield heading(f"Verdict: {verdict_words.summary}")
+    for claim in verdict_words.claims:
         yield paragraph(claim.head)
         yield listed(claim.sentences)
-    yield listed(told.notes)
+    yield listed(verdict_words.notes)
 
 
 def _summary(of: Contents) -> Iterator[Block]:
@@ -114,15 +114,17 @@ def _summary(of: Contents) -> Iterator[Block]:
         yield paragraph(f"{primary.name} ({primary.short}), the primary figure: {why}.")
     else:
         interval = numbers.interval(estimate)
-        told = f", {numbers.percent(release.confidence)} interval {interval}" if interval else ""
+        interval_words = (
+            f", {numbers.percent(release.confidence)} interval {interval}" if interval else ""
+        )
         yield paragraph(
             f"{primary.name} ({primary.short}), the primary figure, is {numbers.value(estimate)}"
-            f"{told} ({estimate.method})."
+            f"{interval_words} ({estimate.method})."
         )
-    found = findings(release, of.primary)
-    for sentence in found.alarms:
+    in_words = findings(release, of.primary)
+    for sentence in in_words.alarms:
         yield paragraph(sentence)
-    for finding in found.found:
+    for finding in in_words.found:
         yield paragraph(f"{finding.heading}: {' '.join(finding.sentences)}")
 
 
@@ -130,19 +132,19 @@ def _estimand(of: Contents) -> Iterator[Block]:
     release, primary = of.release, figure(of.primary)
     yield heading("Estimand")
     about = population(release)
-    told = told_how(release.rule)
+    feedback = told_how(release.rule)
     calls = f"Calls are made at the threshold of {release.threshold:g}. "
     if release.task:
         calls = ""
-    estimates = "The report estimates" if told is None else "The benchmark asks for"
+    estimates = "The report estimates" if feedback is None else "The benchmark asks for"
     yield paragraph(
         f"{estimates} the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
         f"reference standard of the benchmark. {calls}The unit is the case; patients are "
         f"what was sampled."
     )
-    if told is not None:
-        yield paragraph(told)
+    if feedback is not None:
+        yield paragraph(feedback)
     if about is None:
         return
     for sentence in about.sentences:
@@ -185,20 +187,20 @@ def _results(of: Contents) -> Iterator[Block]:
         yield paragraph("No figure over all cases was released.")
         return
     yield overall
-    for made in (
+    for block in (
         results.parts(of.release),
         results.two_by_two(of.release),
         results.reliability(of.release),
     ):
-        if made is not None:
-            yield made
+        if block is not None:
+            yield block
     yield from _charts(of, groups=False)
 
 
 def _groups(of: Contents) -> Iterator[Block]:
     yield heading("Groups")
-    made = list(results.groups(of.release, of.primary))
-    if not made:
+    blocks = list(results.groups(of.release, of.primary))
+    if not blocks:
         yield paragraph("The release shows no groups.")
     else:
         yield paragraph(
@@ -209,7 +211,7 @@ def _groups(of: Contents) -> Iterator[Block]:
     if tested is not None:
         yield tested
     yield from _charts(of, groups=True)
-    for block in made:
+    for block in blocks:
         yield {**block, "level": 2} if block["kind"] == "heading" else block
 
 

@@ -67,7 +67,7 @@ def filed(installation: Installation, ledger: Ledger, submission_id: str) -> Fil
     digest = hashlib.sha256(pdf).hexdigest()
     if signed is None:
         return Filed(pdf, digest, kept=False, tools=tools())
-    told = {
+    facts = {
         "sha256": digest,
         "document_sha256": digest_of(published.document),
         "signature": signed.encoded,
@@ -76,7 +76,7 @@ def filed(installation: Installation, ledger: Ledger, submission_id: str) -> Fil
     place.parent.mkdir(exist_ok=True)
     write_bytes(place, pdf)
     ledger.record(EVENT, submission_id, f"{digest}; {tools()}")
-    write_bytes(record, (json.dumps(told, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(record, (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode())
     return Filed(pdf, digest, kept=True, tools=tools())
 
 
@@ -123,39 +123,39 @@ def _attachments(
 ) -> Iterator[Attachment]:
     """The files that ride inside: the release, its signature, the fact sheet, the model card."""
     yield Attachment(
-        RELEASE_FILE,
-        published.document,
-        "The released figures, as the ledger keeps them",
-        "application/json",
-        "source",
+        name=RELEASE_FILE,
+        text=published.document,
+        description="The released figures, as the ledger keeps them",
+        media_type="application/json",
+        relationship="source",
     )
     if signed is not None:
         yield Attachment(
-            SIGNED_FILE,
-            signed.to_json(),
-            "The release with its signature, for sequestra verify-release",
-            "application/json",
-            "source",
+            name=SIGNED_FILE,
+            text=signed.to_json(),
+            description="The release with its signature, for sequestra verify-release",
+            media_type="application/json",
+            relationship="source",
         )
     if sheet is not None:
         yield Attachment(
-            FACT_SHEET_FILE,
-            sheet.to_json(),
-            "What the team says of its model",
-            "application/json",
-            "supplement",
+            name=FACT_SHEET_FILE,
+            text=sheet.to_json(),
+            description="What the team says of its model",
+            media_type="application/json",
+            relationship="supplement",
         )
     yield Attachment(
-        MODEL_CARD,
-        model_card(release, published.published, sheet),
-        "CHAI Applied Model Card, schema v0.2",
-        "application/xml",
-        "alternative",
+        name=MODEL_CARD,
+        text=model_card(release, published.published, sheet),
+        description="CHAI Applied Model Card, schema v0.2",
+        media_type="application/xml",
+        relationship="alternative",
     )
 
 
 def _kept(place: Path, record: Path, published: PublishedRelease, signed: Signed) -> Filed:
-    told = json.loads(record.read_text(encoding="utf-8"))
+    facts = json.loads(record.read_text(encoding="utf-8"))
     try:
         pdf = place.read_bytes()
     except OSError as error:
@@ -163,12 +163,12 @@ def _kept(place: Path, record: Path, published: PublishedRelease, signed: Signed
             f"{place} cannot be read ({error.strerror}); expected the PDF that was filed: restore "
             f"it from a backup"
         ) from error
-    found = hashlib.sha256(pdf).hexdigest()
-    expected = (told["sha256"], told["document_sha256"], told["signature"])
-    if (found, digest_of(published.document), signed.encoded) != expected:
+    digest = hashlib.sha256(pdf).hexdigest()
+    expected = (facts["sha256"], facts["document_sha256"], facts["signature"])
+    if (digest, digest_of(published.document), signed.encoded) != expected:
         raise FilingError(
-            f"{place} is not the PDF that was filed (SHA-256 {found:.16}, expected "
-            f"{told['sha256']:.16}); restore it from a backup, or remove it with {record.name} to "
+            f"{place} is not the PDF that was filed (SHA-256 {digest:.16}, expected "
+            f"{facts['sha256']:.16}); restore it from a backup, or remove it with {record.name} to "
             f"file the report again"
         )
-    return Filed(pdf, found, kept=True, tools=told["tools"])
+    return Filed(pdf, digest, kept=True, tools=facts["tools"])

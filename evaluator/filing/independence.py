@@ -68,15 +68,17 @@ def stated(
     team = submissions[own].team.casefold()
     of_team = {name for name in of_benchmark if submissions[name].team.casefold() == team}
     looked = looks(_under(shown, published.benchmark, cohort_digest), of_benchmark)
-    mine = [each for each in looked if each in of_team]
+    own_looks = [each for each in looked if each in of_team]
     sentences = [
         _sealed(shown, published.benchmark, cohort_digest, of_benchmark),
         _entered(shown, own),
-        _looks(mine, looked, own),
+        _looks(own_looks, looked, own),
         _released(shown, own, release),
         _signed(signed, last),
     ]
-    return Independence(tuple(sentences), last, len(mine), len(looked))
+    return Independence(
+        sentences=tuple(sentences), up_to=last, looks=len(own_looks), cohort_looks=len(looked)
+    )
 
 
 def looks(entries: Iterable[AuditEntry], submissions: set[str]) -> list[str]:
@@ -119,37 +121,37 @@ def _sealed(
     seal = (own or seals)[-1]
     of = "this cohort" if own else "another cohort than this one"
     first = _first(entries, submissions, (audit_chain.ENTRY, f"{STATE}{State.RECEIVED.value}"))
-    told = f"Entry {seal.number} ({_hour(seal)}) is the seal of {of}"
+    sentence = f"Entry {seal.number} ({_hour(seal)}) is the seal of {of}"
     if first is None:
-        return f"{told}; the chain has no submission to this benchmark."
+        return f"{sentence}; the chain has no submission to this benchmark."
     order = "before" if seal.number < first.number else "not before"
-    return f"{told}, {order} the first submission to this benchmark (entry {first.number})."
+    return f"{sentence}, {order} the first submission to this benchmark (entry {first.number})."
 
 
 def _entered(entries: Sequence[AuditEntry], own: str) -> str:
     entry = _first(entries, {own}, (audit_chain.ENTRY, f"{STATE}{State.RECEIVED.value}"))
     image = _first(entries, {own}, (audit_chain.ADMISSION,))
     run = _first(entries, {own}, (f"{STATE}{State.RUNNING.value}",))
-    told = []
+    sentences = []
     if entry is not None:
-        told.append(f"the submission, with its threshold, is entry {entry.number}")
+        sentences.append(f"the submission, with its threshold, is entry {entry.number}")
     if image is not None:
-        told.append(f"the digest of its image is entry {image.number}")
+        sentences.append(f"the digest of its image is entry {image.number}")
     if run is not None:
-        told.append(f"its run on the cohort began with entry {run.number}")
-    if not told:
+        sentences.append(f"its run on the cohort began with entry {run.number}")
+    if not sentences:
         return "The chain has no entry of this submission before its release."
-    said = "; ".join(told)
-    return f"{said[:1].upper()}{said[1:]}."
+    sentence = "; ".join(sentences)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
-def _looks(mine: Sequence[str], looked: Sequence[str], own: str) -> str:
-    if own not in mine:
+def _looks(own_looks: Sequence[str], looked: Sequence[str], own: str) -> str:
+    if own not in own_looks:
         return "The chain has no charged run of this submission on the cohort."
-    place = mine.index(own) + 1
+    place = own_looks.index(own) + 1
     return (
-        f"This is look {place} of {len(mine)} that the team had on this cohort so far; all teams "
-        f"together had {len(looked)}."
+        f"This is look {place} of {len(own_looks)} that the team had on this cohort so far; all "
+        f"teams together had {len(looked)}."
     )
 
 
@@ -159,16 +161,16 @@ def _released(entries: Sequence[AuditEntry], own: str, release: AuditEntry | Non
     states = [each for each in entries if each.subject == own and each.event.startswith(STATE)]
     held = [each for each in states if each.event == f"{STATE}{State.HELD.value}"]
     freed = [each for each in states if each.event == f"{STATE}{State.RELEASED.value}"]
-    told = f"The release is entry {release.number}, which has the digest of its figures"
+    sentence = f"The release is entry {release.number}, which has the digest of its figures"
     if held and freed and freed[-1].number > held[-1].number:
         freed_at = f"entry {freed[-1].number}, {_hour(freed[-1])}"
         return (
-            f"{told}. It was held at entry {held[-1].number}; "
+            f"{sentence}. It was held at entry {held[-1].number}; "
             f"{_reviewed(entries, own, held[-1].number, freed[-1].number, freed_at)}."
         )
     if freed and not held:
-        return f"{told}. The queue released it; the chain has no hold of the result before it."
-    return f"{told}."
+        return f"{sentence}. The queue released it; the chain has no hold of the result before it."
+    return f"{sentence}."
 
 
 def _reviewed(entries: Sequence[AuditEntry], own: str, held: int, freed: int, freed_at: str) -> str:

@@ -73,11 +73,11 @@ def printable(text: str, *, whole_words: bool = False) -> str:
 
 def _runs(text: str) -> list[tuple[bool, str]]:
     """The text in stretches of characters that have a glyph, or have none."""
-    found: list[tuple[bool, str]] = []
+    runs: list[tuple[bool, str]] = []
     for character in re.sub(r"[\t\r\n]+", " ", text):
         known = has_glyph(character)
-        if found and found[-1][0] == known:
-            found[-1] = (known, found[-1][1] + character)
+        if runs and runs[-1][0] == known:
+            runs[-1] = (known, runs[-1][1] + character)
         else:
-            found.append((known, character))
-    return found
+            runs.append((known, character))
+    return runs

@@ -136,8 +136,8 @@ def _metric(part: ET.Element, goal: str, chosen: Sequence[Result], release: Rele
         row = _part(results, "MetricResult")
         _text(row, "Label", "No figure was released")
         _text(row, "ValueJson", json.dumps({"kind": "text", "value": "not released"}))
-    told = told_how(release.rule) or "See the attached report, which has methods and limits."
-    _text(part, "Interpretation", told)
+    feedback = told_how(release.rule) or "See the attached report, which has methods and limits."
+    _text(part, "Interpretation", feedback)
     _text(part, "TestType", "Retrospective test of the model alone on a sequestered cohort.")
     _text(part, "TestingDataDescription", f"{_cases(release)}; cohort {release.cohort_digest}.")
     _text(

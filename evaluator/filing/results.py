@@ -25,15 +25,15 @@ BESIDE = ("sensitivity", "specificity", "calibration_slope")
 def overall(release: Release) -> Block | None:
     """Every figure over all cases; None where none is released."""
     order = {metric: place for place, metric in enumerate(FIGURES)}
-    found = [r for r in release.results if r.group == OVERALL]
-    found.sort(key=lambda result: order.get(str(result.figure.plain), len(order)))
-    if not found:
+    rows = [r for r in release.results if r.group == OVERALL]
+    rows.sort(key=lambda result: order.get(str(result.figure.plain), len(order)))
+    if not rows:
         return None
     return table(
         "Figures over all cases. Intervals are two-sided at "
         f"{numbers.percent(release.confidence)}.",
         ("Figure", "Value", "Interval", "Interval by"),
-        [(_name(result), *_told(result.estimate), _method(result.estimate)) for result in found],
+        [(_name(result), *_told(result.estimate), _method(result.estimate)) for result in rows],
         right=(1, 2),
         widths=("3fr", "auto", "auto", "3fr"),
     )
@@ -44,18 +44,18 @@ def parts(release: Release) -> Block | None:
     if not release.parts:
         return None
     names = parts_block.columns(release)
-    found = []
+    rows = []
     for part in release.parts:
         of = release.of_part(part.name)
         positive = "" if part.n_positive is None else str(part.n_positive)
-        told = [_cell(of.find(name)) for name in (parts_block.AREA, *names)]
-        found.append((part.name, str(part.n_cases), positive, *told))
+        cells = [_cell(of.find(name)) for name in (parts_block.AREA, *names)]
+        rows.append((part.name, str(part.n_cases), positive, *cells))
     heads = (figure(name).short for name in (parts_block.AREA, *names))
     called = parts_block.heading_of(release.task)
     return table(
         f"{called}: each against all other cases where it is known.",
         (called, "Cases", "Positive", *heads),
-        found,
+        rows,
         right=(1, 2),
         widths=("2fr", "auto", "auto", *["2fr"] * (1 + len(names))),
     )
@@ -118,15 +118,15 @@ def reliability(release: Release) -> Block | None:
 def _levels(release: Release, attribute: str, primary: str) -> Block:
     whole = group_figures(release.results)
     own = [r for r in release.results if r.attribute == attribute and r.figure in whole]
-    found = {(result.metric, result.level): result.estimate for result in own}
-    valued = {metric for (metric, _), each in found.items() if each.value is not None}
+    estimates = {(result.metric, result.level): result.estimate for result in own}
+    valued = {metric for (metric, _), each in estimates.items() if each.value is not None}
     beside = of_task(release, primary)[: len(BESIDE)] if release.task else BESIDE
     columns = (primary, *(each for each in beside if each in valued and each != primary))
     rows = []
     for level in dict.fromkeys(result.level for result in own):
         counts = next(r.estimate for r in own if r.level == level)
-        told = [_cell(found.get((column, level))) for column in columns]
-        rows.append((readable_level(level), *_counts(counts), *told))
+        cells = [_cell(estimates.get((column, level))) for column in columns]
+        rows.append((readable_level(level), *_counts(counts), *cells))
     for held in release.withheld:
         if held.attribute == attribute:
             cases = "" if held.n_cases is None else str(held.n_cases)

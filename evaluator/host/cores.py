@@ -21,10 +21,10 @@ def usable_cores(count: int, online: Path = _ONLINE) -> tuple[str, ...]:
     Those that this process itself may use, as ``taskset`` or a batch system leaves it; all of the
     machine's where these are fewer than ``count``.
     """
-    mine = sorted(os.sched_getaffinity(0))
-    if len(mine) < count:
-        mine = _listed(online.read_text(encoding="ascii"))
-    return tuple(map(str, mine))
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < count:
+        cores = _listed(online.read_text(encoding="ascii"))
+    return tuple(map(str, cores))
 
 
 def has_our_cores(cpus: int, online: Path = _ONLINE) -> bool:
@@ -39,11 +39,11 @@ def has_our_cores(cpus: int, online: Path = _ONLINE) -> bool:
 
 def _listed(text: str) -> list[int]:
     """Read the kernel's list of processors, such as ``0-3,6``."""
-    found: list[int] = []
+    numbers: list[int] = []
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
 
 
 @contextmanager
@@ -60,11 +60,11 @@ def taken_cores(
     processor only where more run than the host has room for, and none waits for another.
     """
     usable = usable_cores(count) if cores is None else cores
-    mine: list[str] = []
+    chosen: list[str] = []
     with ExitStack() as taken:
         for _ in range(min(count, len(usable))):
-            others = [core for core in usable if core not in mine]
+            others = [core for core in usable if core not in chosen]
             seats = [f"{core}.{seat}" for seat in range(SEATS) for core in others]
             (seat,) = taken.enter_context(held("core", seats, waiting=waiting, folder=locks))
-            mine.append(seat.partition(".")[0])
-        yield tuple(sorted(mine, key=int))
+            chosen.append(seat.partition(".")[0])
+        yield tuple(sorted(chosen, key=int))

@@ -21,8 +21,8 @@ def visible_gpus(devices: Path = _DEVICES) -> tuple[str, ...]:
     The variable may name UUIDs as well, which are left to the engine to know. As for CUDA, a
     name that means nothing hides what comes after it.
     """
-    found = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia[0-9]*"))
-    present = [str(number) for number in sorted(int(name) for name in found if name.isdecimal())]
+    numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia[0-9]*"))
+    present = [str(number) for number in sorted(int(name) for name in numbers if name.isdecimal())]
     narrowed = os.environ.get(VISIBLE_VARIABLE)
     if narrowed is None:
         return tuple(present)

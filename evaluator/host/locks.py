@@ -36,16 +36,16 @@ def held(
     Waits until there are so many at once, holding none meanwhile; ``waiting`` is called each time
     there are not, and may raise. The kernel frees them however the process ends.
     """
-    here = folder or _everybodys_folder()
+    lock_folder = folder or _everybodys_folder()
     tell = time.monotonic() + TELL_SECONDS
     with ExitStack() as taken:
-        while len(mine := _take(kind, names, count, here, taken)) < count:
+        while len(names_held := _take(kind, names, count, lock_folder, taken)) < count:
             waiting()
             if time.monotonic() > tell:
                 tell = float("inf")
-                _LOG.warning("a run waits: no %s is free, by the locks in %s", kind, here)
+                _LOG.warning("a run waits: no %s is free, by the locks in %s", kind, lock_folder)
             time.sleep(PAUSE_SECONDS)
-        yield mine
+        yield names_held
 
 
 def _everybodys_folder() -> Path:
@@ -59,16 +59,16 @@ def _take(
     kind: str, names: Sequence[str], count: int, folder: Path, taken: ExitStack
 ) -> tuple[str, ...]:
     """Take so many into ``taken``, or none."""
-    mine: list[str] = []
+    names_held: list[str] = []
     with ExitStack() as tried:
         for name in names:
             lock = _locked(folder / f"sequestra-{kind}-{name.replace('/', '-')}")
             if lock is not None:
                 tried.callback(os.close, lock)
-                mine.append(name)
-            if len(mine) == count:
+                names_held.append(name)
+            if len(names_held) == count:
                 taken.push(tried.pop_all())
-                return tuple(mine)
+                return tuple(names_held)
     return ()
 
 
@@ -83,10 +83,10 @@ def _locked(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        found = os.fstat(lock)
-        if stat.S_ISREG(found.st_mode):
+        status = os.fstat(lock)
+        if stat.S_ISREG(status.st_mode):
             ours = locked(lock, wait=False)
-            if ours and os.path.samestat(found, path.lstat()):  # not removed meanwhile
+            if ours and os.path.samestat(status, path.lstat()):  # not removed meanwhile
                 return lock
     except OSError:
         pass
@@ -99,8 +99,8 @@ def _make(path: Path) -> None:
     if os.path.lexists(path):
         return
     with (
-        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as made,
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as new,
         suppress(FileExistsError),
     ):
-        os.fchmod(made.fileno(), 0o444)  # for all, whatever the umask, before it is found
-        os.link(made.name, path)
+        os.fchmod(new.fileno(), 0o444)  # for all, whatever the umask, before it is found
+        os.link(new.name, path)

@@ -66,7 +66,7 @@ class Room:
 
         Nor does one whose attempt is ``given_up``: it is not going to run.
         """
-        wanted = needs(contract)
+        needed = needs(contract)
 
         def may_go_on() -> bool:
             if given_up():
@@ -76,11 +76,11 @@ class Room:
         with self._changed:
             self._changed.wait_for(may_go_on)
             self._held += 1
-            self._left.subtract(wanted)
+            self._left.subtract(needed)
         try:
             yield
         finally:
             with self._changed:
                 self._held -= 1
-                self._left.update(wanted)
+                self._left.update(needed)
                 self._changed.notify_all()

@@ -33,7 +33,7 @@ def own_study(
     truth: Path,
     model: Path | None,
     columns: Columns,
-    asked: Asked,
+    options: Asked,
     written: Written,
     tell: Callable[[str], None],
 ) -> ReadersReport:
@@ -43,48 +43,48 @@ def own_study(
     ``columns.model_column`` names the column of scores in both tables.
     """
     refuse_places((written.output, written.table, written.report))
-    _refuse_odd(asked, model)
+    _refuse_odd(options, model)
     cases = read_labelled(truth, columns, tell, model)
     chosen = columns.model_column or ""
     own = ReadsColumns(case=_if_there(reads, columns.case_column), score=_if_there(reads, chosen))
     excludes = "exclude" in (columns.how.blank, columns.how.uncertain)
-    given = read_reads(reads, cases.case_id.tolist(), own, tell, others=excludes)
-    if given.scores is None and asked.covariance != "jackknife":
+    table = read_reads(reads, cases.case_id.tolist(), own, tell, others=excludes)
+    if table.scores is None and options.covariance != "jackknife":
         raise ScoringInputError(
-            f"{given.file} has calls alone and --covariances is {asked.covariance}; DeLong's are "
+            f"{table.file} has calls alone and --covariances is {options.covariance}; DeLong's are "
             "of the AUROC: leave the option out"
         )
-    found = study_report(given, cases, asked)
-    if len(given.modalities) == 1 and model is None:
+    report = study_report(table, cases, options)
+    if len(table.modalities) == 1 and model is None:
         tell(ONE_MODALITY)
-    if given.calls is None and asked.threshold is None:
+    if table.calls is None and options.threshold is None:
         tell(
-            f"{given.file} has scores and no calls: sensitivity and specificity are left out; "
+            f"{table.file} has scores and no calls: sensitivity and specificity are left out; "
             "--threshold turns scores into calls"
         )
     if written.output is not None:
-        document = json.dumps({found.label: as_document(found)}, indent=1, allow_nan=False)
+        document = json.dumps({report.label: as_document(report)}, indent=1, allow_nan=False)
         write_bytes(written.output, document.encode())
     if written.table is not None:
-        write_bytes(written.table, as_csv(found).encode())
+        write_bytes(written.table, as_csv(report).encode())
     if written.report is not None:
-        write_bytes(written.report, render_page(found).encode())
-    return found
+        write_bytes(written.report, render_page(report).encode())
+    return report
 
 
-def _refuse_odd(asked: Asked, model: Path | None) -> None:
-    if asked.covariance not in COVARIANCES:
+def _refuse_odd(options: Asked, model: Path | None) -> None:
+    if options.covariance not in COVARIANCES:
         raise ScoringInputError(
-            f"--covariances is {asked.covariance!r}; give {' or '.join(COVARIANCES)}"
+            f"--covariances is {options.covariance!r}; give {' or '.join(COVARIANCES)}"
         )
-    if asked.margin is not None and model is None:
+    if options.margin is not None and model is None:
         raise ScoringInputError(
             "--margin is given and no model; it says how much worse a model may be than the mean "
             "reader: give a table of the model's scores before the labels, or leave it out"
         )
-    if asked.margin is not None and not 0.0 < asked.margin < 1.0:
+    if options.margin is not None and not 0.0 < options.margin < 1.0:
         raise ScoringInputError(
-            f"--margin is {asked.margin:g}; give a number above 0 and below 1, as 0.05"
+            f"--margin is {options.margin:g}; give a number above 0 and below 1, as 0.05"
         )
 
 

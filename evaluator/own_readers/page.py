@@ -74,7 +74,17 @@ def _section(study: FigureStudy, report: ReadersReport) -> Section:
     result = study.result
     if result is None:
         none = Table(Markup(""), ())
-        return Section(study.figure, named, sentences, none, none, none, (), (), "")
+        return Section(
+            key=study.figure,
+            figure=named,
+            sentences=sentences,
+            means=none,
+            differences=none,
+            model=none,
+            readers=(),
+            secondary=(),
+            method="",
+        )
     values = result.values.T.tolist()
     return Section(
         key=study.figure,
@@ -96,48 +106,50 @@ def _section(study: FigureStudy, report: ReadersReport) -> Section:
     )
 
 
-def _means(found: Finding, report: ReadersReport) -> Table:
+def _means(finding: Finding, report: ReadersReport) -> Table:
     names = [name or "mean reader" for name in report.modalities]
-    return _table(zip(names, found.means, [""] * len(names), strict=True))
+    return _table(zip(names, finding.means, [""] * len(names), strict=True))
 
 
-def _differences(found: Finding, report: ReadersReport) -> Table:
+def _differences(finding: Finding, report: ReadersReport) -> Table:
     rows = [
         (
             f"{report.modalities[each.one]} less {report.modalities[each.other]}",
             each.spread,
             words.p_value(each.p),
         )
-        for each in found.differences
+        for each in finding.differences
     ]
     return _table(rows, reference=0.0)
 
 
 def _model(study: FigureStudy, report: ReadersReport) -> Table:
     rows: list[tuple[str, Spread, str]] = []
-    for name, found in zip(report.modalities, study.model, strict=False):
+    for name, against in zip(report.modalities, study.model, strict=False):
         of = f", {name}" if name else ""
-        rows.append((f"model less mean reader{of}", found.difference, words.p_value(found.p)))
-        rows.append((f"the same for these readers alone{of} (secondary)", found.fixed_readers, ""))
+        rows.append((f"model less mean reader{of}", against.difference, words.p_value(against.p)))
+        rows.append(
+            (f"the same for these readers alone{of} (secondary)", against.fixed_readers, "")
+        )
     return _table(rows, reference=0.0)
 
 
 def _table(rows: Iterable[tuple[str, Spread, str]], *, reference: float | None = None) -> Table:
-    given = list(rows)
-    estimates: Sequence[Estimate] = [_estimate(spread) for _, spread, _ in given]
+    cells = list(rows)
+    estimates: Sequence[Estimate] = [_estimate(spread) for _, spread, _ in cells]
     shared = bars.axis(estimates)
     return Table(
         bars.scale(shared),
         tuple(
             Row(
-                name,
-                words.signed(spread),
-                words.between(spread),
-                bars.bar(estimate, shared, reference),
-                words.freedom(spread.freedom),
-                p,
+                name=name,
+                value=words.signed(spread),
+                interval=words.between(spread),
+                bar=bars.bar(estimate, shared, reference),
+                freedom=words.freedom(spread.freedom),
+                p=p,
             )
-            for (name, spread, p), estimate in zip(given, estimates, strict=True)
+            for (name, spread, p), estimate in zip(cells, estimates, strict=True)
         ),
     )
 

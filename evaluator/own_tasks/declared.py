@@ -83,10 +83,10 @@ def _reading(task: Task, of_file: Task, how: Labels, reading: Reading) -> Readin
         blank=blank if how.blank == "refuse" else how.blank,
         uncertain=uncertain if how.uncertain == "refuse" else how.uncertain,
     )
-    found = reading.copy()
-    found["how"] = own
-    found["labels"] = task.classes or task.findings
-    return found
+    options = reading.copy()
+    options["how"] = own
+    options["labels"] = task.classes or task.findings
+    return options
 
 
 def _of_file(plan: Path) -> Task:

@@ -55,20 +55,20 @@ def own_task(kind: str, declared: Task, reading: Reading) -> tuple[Task, Reading
         )
     if kind in ("", ORDINAL) and declared.kind == ORDINAL:
         return _task(column, declared.lowest, declared.highest, declared.cuts), reading
-    asked = _ASKED.fullmatch(kind)
-    if asked is None:
+    scale = _ASKED.fullmatch(kind)
+    if scale is None:
         raise ScoringInputError(
             f"--task is {kind!r}; give the scale of the grades as ordinal:0-24, with cuts as "
             "ordinal:0-24:4,12, or a benchmark's file that declares them with --plan"
         )
-    cuts = tuple(int(cut) for cut in (asked[3] or "").split(",") if cut)
-    return _task(column, int(asked[1]), int(asked[2]), cuts), reading
+    cuts = tuple(int(cut) for cut in (scale[3] or "").split(",") if cut)
+    return _task(column, int(scale[1]), int(scale[2]), cuts), reading
 
 
-def threshold_of(task: Task, given: float | None) -> float:
+def threshold_of(task: Task, threshold: float | None) -> float:
     """From which score a case counts as called; of grades, as positive too: else the first cut."""
-    if given is not None:
-        return given
+    if threshold is not None:
+        return threshold
     if task.kind != ORDINAL:
         return DEFAULT_THRESHOLD
     return float(task.cuts[0] if task.cuts else task.lowest + 1)
@@ -87,20 +87,20 @@ def read_cases(
     Reference grades are whole numbers on the scale; predicted ones lie on it, with decimals or not.
     """
     if task.kind == ORDINAL:
-        found, reference = read_references(
+        scored, reference = read_references(
             predictions, truth, task.column, subgroups=attributes, **reading
         )
-        _refuse_off_scale("reference", task, found, reference, whole=True)
-        _refuse_off_scale("predicted", task, found, found.scores, whole=False)
-        return _cases(found, reference >= threshold, reference[:, None])
+        _refuse_off_scale("reference", task, scored, reference, whole=True)
+        _refuse_off_scale("predicted", task, scored, scored.scores, whole=False)
+        return _cases(scored, reference >= threshold, reference[:, None])
     inputs = read_tables(predictions, truth, subgroups=tuple(attributes), **reading)
     if len(inputs) > 1:
         raise ScoringInputError(
             f"a task of scores has one label, and the tables have {', '.join(inputs)}; name one "
             "with --label"
         )
-    ((_, found),) = inputs.items()
-    return _cases(found, found.y, np.zeros((0, 0)))
+    ((_, scored),) = inputs.items()
+    return _cases(scored, scored.y, np.zeros((0, 0)))
 
 
 def _task(column: str, lowest: int, highest: int, cuts: tuple[int, ...]) -> Task:
@@ -111,7 +111,7 @@ def _task(column: str, lowest: int, highest: int, cuts: tuple[int, ...]) -> Task
 
 
 def _refuse_off_scale(
-    what: str, task: Task, given: ScoringInput, grades: NDArray[np.float64], *, whole: bool
+    what: str, task: Task, scored: ScoringInput, grades: NDArray[np.float64], *, whole: bool
 ) -> None:
     off = (grades < task.lowest) | (grades > task.highest)
     if whole:
@@ -119,32 +119,32 @@ def _refuse_off_scale(
     if off.any():
         first = int(np.flatnonzero(off)[0])
         raise ScoringInputError(
-            f"the {what} grade of case {str(given.case_id[first])!r} is {grades[first]:g} "
+            f"the {what} grade of case {str(scored.case_id[first])!r} is {grades[first]:g} "
             f"({int(off.sum())} are so); give {'whole numbers' if whole else 'numbers'} from "
             f"{task.lowest} to {task.highest}"
         )
 
 
 def _cases(
-    given: ScoringInput, labels: NDArray[np.bool_], targets: NDArray[np.float64]
+    scored: ScoringInput, labels: NDArray[np.bool_], targets: NDArray[np.float64]
 ) -> ScoredCases:
-    patients = given.case_id if given.patient_id is None else given.patient_id
+    patients = scored.case_id if scored.patient_id is None else scored.patient_id
     cases = tuple(
         Case(
             case_id=str(name),
             patient_id=str(patients[row]),
             files=(),
             label=int(labels[row]),
-            attributes={of: str(column[row]) for of, column in given.attributes.items()},
+            attributes={of: str(column[row]) for of, column in scored.attributes.items()},
         )
-        for row, name in enumerate(given.case_id)
+        for row, name in enumerate(scored.case_id)
     )
     return ScoredCases(
         cases=cases,
         labels=np.asarray(labels, dtype=np.bool_),
-        scores=given.scores,
+        scores=scored.scores,
         patients=np.array(patients, dtype=np.str_),
-        attributes=given.attributes,
-        outputs=given.scores[:, None] if targets.size else targets,
+        attributes=scored.attributes,
+        outputs=scored.scores[:, None] if targets.size else targets,
         targets=targets,
     )

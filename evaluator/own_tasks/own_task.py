@@ -53,15 +53,15 @@ def judge_own(
 
     Raises ScoringInputError and PlanError.
     """
-    wanted = (*plan.subgroups, *(name for names in plan.intersections for name in names))
-    attributes = tuple(dict.fromkeys(wanted))
+    attribute_names = (*plan.subgroups, *(name for names in plan.intersections for name in names))
+    attributes = tuple(dict.fromkeys(attribute_names))
     threshold = graded.threshold_of(task, threshold)
     if task.kind in graded.OF_ONE_OUTPUT:
-        given = graded.read_cases(predictions, truth, task, attributes, threshold, **reading)
+        scored = graded.read_cases(predictions, truth, task, attributes, threshold, **reading)
     else:
-        given = read_outputs(predictions, truth, task, attributes, **reading)
-    own = in_bands(plan, given.attributes)
-    own.refuse_single_levels(given.attributes)
+        scored = read_outputs(predictions, truth, task, attributes, **reading)
+    own = in_bands(plan, scored.attributes)
+    own.refuse_single_levels(scored.attributes)
     if own.primary == AnalysisPlan().primary:
         own = replace(own, primary=PRIMARY[task.kind])
     by = Judged(
@@ -72,7 +72,7 @@ def judge_own(
         weights=lambda _: None,
         minimum=NOTHING_WITHHELD.minimum_cell,
     )
-    return OwnTask(given, by, judge(given, by))
+    return OwnTask(scored, by, judge(scored, by))
 
 
 def write_report(own: OwnTask, title: str, path: Path) -> None:

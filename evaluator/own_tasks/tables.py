@@ -39,20 +39,20 @@ def read_outputs(
     if task.kind == MULTICLASS:
         _refuse_unlike_classes(inputs, task)
     place: dict[str, int] = {}
-    for given in inputs.values():
-        for case in given.case_id.tolist():
+    for scored in inputs.values():
+        for case in scored.case_id.tolist():
             place.setdefault(case, len(place))
     n, k = len(place), len(task.outputs)
     outputs, targets = np.full((n, k), np.nan), np.full((n, k), np.nan)
     patients = np.array(list(place), dtype=object)
     levels: dict[str, NDArray[np.object_]] = {}
-    for column, (label, given) in enumerate(inputs.items()):
-        _refuse_no_probability(label, given)
-        rows = np.array([place[case] for case in given.case_id.tolist()], dtype=np.int64)
-        outputs[rows, column], targets[rows, column] = given.scores, given.y
-        if given.patient_id is not None:
-            patients[rows] = given.patient_id
-        for name, of_case in given.attributes.items():
+    for column, (label, scored) in enumerate(inputs.items()):
+        _refuse_no_probability(label, scored)
+        rows = np.array([place[case] for case in scored.case_id.tolist()], dtype=np.int64)
+        outputs[rows, column], targets[rows, column] = scored.scores, scored.y
+        if scored.patient_id is not None:
+            patients[rows] = scored.patient_id
+        for name, of_case in scored.attributes.items():
             levels.setdefault(name, np.empty(n, dtype=object))[rows] = of_case
     if task.kind == MULTICLASS:
         _refuse_other_sums(outputs)
@@ -91,16 +91,16 @@ def _cases(
     )
 
 
-def _refuse_no_probability(label: str, given: ScoringInput) -> None:
-    if given.scores.min() < 0.0 or given.scores.max() > 1.0:
+def _refuse_no_probability(label: str, scored: ScoringInput) -> None:
+    if scored.scores.min() < 0.0 or scored.scores.max() > 1.0:
         raise ScoringInputError(
-            f"the scores of {label} run from {given.scores.min():g} to {given.scores.max():g}; a "
+            f"the scores of {label} run from {scored.scores.min():g} to {scored.scores.max():g}; a "
             "task of several outputs takes probabilities from 0 to 1"
         )
 
 
 def _refuse_unlike_classes(inputs: Mapping[str, ScoringInput], task: Task) -> None:
-    held = np.sum([given.y for given in inputs.values()], axis=0)
+    held = np.sum([scored.y for scored in inputs.values()], axis=0)
     odd = np.flatnonzero(held != 1)
     if odd.size:
         case = next(iter(inputs.values())).case_id[odd[0]]

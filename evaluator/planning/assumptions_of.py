@@ -52,20 +52,20 @@ def assumed_of(
     claim: DeclaredClaim | None, study: DeclaredStudy, options: Assumed, analysis: AnalysisPlan
 ) -> dict[str, Assumption]:
     """Every key of ``Assumed`` for a claim, or for the study: options go before claim and study."""
-    said = [(options, OPTION)]
+    sources = [(options, OPTION)]
     if claim is not None:
-        said.append((claim.assumed, CLAIM))
-    said.append((study.table.assumed, STUDY))
-    found = {}
+        sources.append((claim.assumed, CLAIM))
+    sources.append((study.table.assumed, STUDY))
+    assumptions = {}
     for each in fields(Assumed):
-        given = [(getattr(one, each.name), source) for one, source in said]
-        value, source = next(((v, s) for v, s in given if v is not None), (None, ""))
+        values = [(getattr(one, each.name), source) for one, source in sources]
+        value, source = next(((v, s) for v, s in values if v is not None), (None, ""))
         if value is None:
             of_analysis = dict(analysis.assumed)
             source = ANALYSIS if each.name in of_analysis else DEFAULT
             value = of_analysis.get(each.name, DEFAULTS[each.name])
-        found[each.name] = Assumption(value, source)
-    return found
+        assumptions[each.name] = Assumption(value, source)
+    return assumptions
 
 
 def used_keys(claim_parts: tuple[Part, ...], images: float) -> tuple[str, ...]:
@@ -84,34 +84,34 @@ def used_keys(claim_parts: tuple[Part, ...], images: float) -> tuple[str, ...]:
 
 def truths(study: Study, assumed: Mapping[str, Assumptions], pilot: Pilot | None = None) -> Truths:
     """The truth of every part; raise PlanningError where no claim could be true or shown."""
-    found = {}
+    truth_of = {}
     for claim in study.claims:
-        given = assumed[claim.name]
+        assumptions = assumed[claim.name]
         for place, part in enumerate(claim.parts):
-            truth = _truth(part, given, pilot)
-            _refuse_untrue(claim.name, part, truth, given)
+            truth = _truth(part, assumptions, pilot)
+            _refuse_untrue(claim.name, part, truth, assumptions)
             try:
                 truth.refuse_impossible(part)
             except ValueError as problem:
                 raise PlanningError(f"claim {claim.name!r}: {problem}") from None
-            found[claim.name, place] = truth
-    return found
+            truth_of[claim.name, place] = truth
+    return truth_of
 
 
-def _truth(part: Part, given: Assumptions, pilot: Pilot | None) -> Truth:
+def _truth(part: Part, assumptions: Assumptions, pilot: Pilot | None) -> Truth:
     paired = part.comparator is not None
     of_pilot = pilot if part.figure == "auroc" else None
     return Truth(
-        value=given[part.figure].value if of_pilot is None else of_pilot.auroc,
-        difference=given["difference"].value if paired else 0.0,
-        spread=given["spread"].value,
-        correlation=given["correlation"].value,
-        discordance=given["discordance"].value,
+        value=assumptions[part.figure].value if of_pilot is None else of_pilot.auroc,
+        difference=assumptions["difference"].value if paired else 0.0,
+        spread=assumptions["spread"].value,
+        correlation=assumptions["correlation"].value,
+        discordance=assumptions["discordance"].value,
         pilot=None if of_pilot is None else (of_pilot.positives, of_pilot.negatives),
     )
 
 
-def _refuse_untrue(claim: str, part: Part, truth: Truth, given: Assumptions) -> None:
+def _refuse_untrue(claim: str, part: Part, truth: Truth, assumptions: Assumptions) -> None:
     """A claim that is false under what is assumed has no size."""
     value, key = truth.value, part.figure
     if part.comparator is not None:
@@ -122,6 +122,6 @@ def _refuse_untrue(claim: str, part: Part, truth: Truth, given: Assumptions) -> 
     what = f"{part.figure}'s {key}" if key == "difference" else key
     raise PlanningError(
         f"claim {claim!r} has the goal {part.goal:g} and its {what} is assumed to be {value:g} "
-        f"(from {given[key].source}); no cohort shows what is not true: assume a value {how} the "
-        f"goal, as assumed = {{ {key} = ... }} in the claim or by --assume {key}=..."
+        f"(from {assumptions[key].source}); no cohort shows what is not true: assume a value {how} "
+        f"the goal, as assumed = {{ {key} = ... }} in the claim or by --assume {key}=..."
     )

@@ -30,23 +30,23 @@ def rows(
     from them, are rounded down to multiples of ``step``. Raises PlanningError where what is
     assumed lets no claim be planned.
     """
-    found, cohort = of_drawn(benchmark, cases)
+    basis, cohort = of_drawn(benchmark, cases)
     cohort = _rounded(cohort, step)
-    shape = shape_of(cohort, found.ground.said["unreadable"].value)
-    at = powers(found, cohort, runs=_RUNS, used=used)
-    study, truths = found.study, found.truths
-    made = []
+    shape = shape_of(cohort, basis.ground.said["unreadable"].value)
+    at = powers(basis, cohort, runs=_RUNS, used=used)
+    study, truths = basis.study, basis.truths
+    planned_rows = []
     for claim in study.claims:
         size = sizes.for_claim(study, claim, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
         level = first_level(study, claim.name)
         smallest = fewest(cohort, claim)
         row = _row(claim.name, level, size, smallest, at[claim.name], shape.unreadable)
-        made.append(replace(row, assumed=_assumed(found, claim.name)))
+        planned_rows.append(replace(row, assumed=_assumed(basis, claim.name)))
     if len(study.claims) > 1:
         size = sizes.for_all(study, truths, shape, runs=_RUNS_OF_A_SIZE, seed=SEED)
         level = level_of_look(1, study.looks, study.alpha, study.spending)
-        made.append(_row(ALL, level, size, cohort.counts, at[ALL], shape.unreadable))
-    return tuple(made)
+        planned_rows.append(_row(ALL, level, size, cohort.counts, at[ALL], shape.unreadable))
+    return tuple(planned_rows)
 
 
 def public(
@@ -94,13 +94,13 @@ def _row(
         level=level,
         needed=tuple(
             NeededFor(
-                power=wanted,
-                positives=to_draw(found.positives, unreadable),
-                negatives=to_draw(found.negatives, unreadable),
-                error=found.error,
+                power=planned_size,
+                positives=to_draw(drawn_size.positives, unreadable),
+                negatives=to_draw(drawn_size.negatives, unreadable),
+                error=drawn_size.error,
             )
-            for wanted, found in size.items()
-            if found is not None
+            for planned_size, drawn_size in size.items()
+            if drawn_size is not None
         ),
         positives=drawn[0],
         negatives=drawn[1],
@@ -109,11 +109,11 @@ def _row(
     )
 
 
-def _assumed(found: Basis, name: str) -> str:
-    claim = next(each for each in found.study.claims if each.name == name)
-    keys = used_keys(claim.parts, found.ground.shape.images)
+def _assumed(basis: Basis, name: str) -> str:
+    claim = next(each for each in basis.study.claims if each.name == name)
+    keys = used_keys(claim.parts, basis.ground.shape.images)
     return ", ".join(
-        f"{key.replace('_', ' ')} {found.assumed[name][key].value:.3g}" for key in keys
+        f"{key.replace('_', ' ')} {basis.assumed[name][key].value:.3g}" for key in keys
     )
 
 

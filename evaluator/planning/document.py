@@ -73,8 +73,8 @@ def _claim(claim: PlannedClaim, plan: StudyPlan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _assumed(said: Mapping[str, Assumption]) -> dict[str, Any]:
-    return {key: {"value": each.value, "source": each.source} for key, each in said.items()}
+def _assumed(assumptions: Mapping[str, Assumption]) -> dict[str, Any]:
+    return {key: {"value": each.value, "source": each.source} for key, each in assumptions.items()}
 
 
 def _size(size: Size | None, plan: StudyPlan) -> dict[str, Any] | None:

@@ -47,10 +47,17 @@ def power_svg(plan: StudyPlan) -> str:
     draw_legend(canvas, 8, 8, legend)
     most = max(*plan.curve, pool or 0)
     left = left_of((0.0, 1.0))
-    frame = Frame(left, top, _WIDTH - left - _RIGHT, _SIDE, (0.0, rounded_up(most)), (0.0, 1.0))
+    frame = Frame(
+        left=left,
+        top=top,
+        width=_WIDTH - left - _RIGHT,
+        height=_SIDE,
+        x=(0.0, rounded_up(most)),
+        y=(0.0, 1.0),
+    )
     draw_axes(canvas, frame, "readable positives of the whole cohort", "power at the first look")
-    for wanted in (0.8, 0.9):
-        canvas.path([frame.at(0, wanted), frame.at(frame.x[1], wanted)], MUTED, width=0.7)
+    for power in (0.8, 0.9):
+        canvas.path([frame.at(0, power), frame.at(frame.x[1], power)], MUTED, width=0.7)
     if pool is not None:
         canvas.path([frame.at(pool, 0), frame.at(pool, 1)], MUTED, dashed=True)
     for name, (colour, dashed) in styles.items():
@@ -61,12 +68,12 @@ def power_svg(plan: StudyPlan) -> str:
             tip = f"{name or 'all claims'}: {y:.2f} with {x} positives"
             canvas.dot(frame.at(x, y), colour, radius=2.5, tip=tip)
     canvas.lines((8, top + _SIDE + _BELOW + 10), note, fill=MUTED)
-    spoken = "; ".join(
+    description = "; ".join(
         f"{name or 'all claims'} {at[name].value:.2f} with {n} positives"
         for n, at in list(plan.curve.items())[::3]
         for name in styles
     )
-    return canvas.svg(f"Power over the number of positives: {spoken}")
+    return canvas.svg(f"Power over the number of positives: {description}")
 
 
 def _short(name: str) -> str:
@@ -74,13 +81,13 @@ def _short(name: str) -> str:
 
 
 def _note(plan: StudyPlan) -> str:
-    said = [
+    sentences = [
         f"{claim.name}: "
         + ", ".join(f"{key} {each.value:.3g}" for key, each in claim.assumed.items())
         for claim in plan.claims
         if claim.assumed
     ]
     return (
-        f"Assumed: {'; '.join(said)}; {plan.shape.ratio:.3g} negatives a positive. Claims: each "
-        f"alone at its first level; all claims: through the procedure."
+        f"Assumed: {'; '.join(sentences)}; {plan.shape.ratio:.3g} negatives a positive. Claims: "
+        f"each alone at its first level; all claims: through the procedure."
     )

@@ -30,7 +30,7 @@ def errors_at_goal(study: Study, cohort: PlannedCohort, truths: Truths) -> tuple
 
     A comparator has the figure that is assumed of it; the seal takes its figure on the cases.
     """
-    found = []
+    errors = []
     for claim in study.claims:
         for place, part in enumerate(claim.parts):
             counts = Counts(*patients_of(cohort, part))
@@ -41,10 +41,12 @@ def errors_at_goal(study: Study, cohort: PlannedCohort, truths: Truths) -> tuple
                     part, counts, levels_used(study), assumed=Assumed(comparator=other)
                 )
             except ValueError as problem:
-                found.append(PartError(claim.name, part, (), str(problem)))
+                errors.append(
+                    PartError(claim=claim.name, part=part, levels=(), refused=str(problem))
+                )
             else:
-                found.append(PartError(claim.name, part, tuple(levels.values())))
-    return tuple(found)
+                errors.append(PartError(claim.name, part, tuple(levels.values())))
+    return tuple(errors)
 
 
 @dataclass(frozen=True, slots=True)

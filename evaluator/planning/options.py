@@ -15,13 +15,13 @@ def assumed(options: Sequence[str]) -> Assumed:
 
     Raises PlanningError.
     """
-    given: dict[str, object] = {}
+    values: dict[str, object] = {}
     for text in options:
         key, _, value = text.partition("=")
         try:
-            given[key] = float(value)
+            values[key] = float(value)
         except ValueError:
             raise PlanningError(
                 f"--assume is {text!r}; give a key and a number, as sensitivity=0.9"
             ) from None
-    return read_table(Assumed, given, Path("--assume"), "study.assumed", PlanningError)
+    return read_table(Assumed, values, Path("--assume"), "study.assumed", PlanningError)

@@ -38,42 +38,42 @@ class Ground:
 
 
 def from_pool(
-    benchmark: Benchmark, found: Prospect, pool: CaseTable, said: Mapping[str, Assumption]
+    benchmark: Benchmark, prospect: Prospect, pool: CaseTable, assumed: Mapping[str, Assumption]
 ) -> Ground:
     """The ground of the cohort that a draw from ``pool`` would reach."""
     study = study_of(benchmark)
-    images = said["images_per_patient"]
+    images = assumed["images_per_patient"]
     if images.source == DEFAULT:
         many = benchmark.cohort.cases_per_patient == "all"
         mean = len(pool) / max(1, pool.n_patients) if many else 1.0
         images = Assumption(mean, POOL)
-    positives = sum(each.positives for each in found.crossed)
-    negatives = sum(each.negatives for each in found.crossed)
+    positives = sum(each.positives for each in prospect.crossed)
+    negatives = sum(each.negatives for each in prospect.crossed)
     if min(positives, negatives) <= 0.0:
         raise PlanningError(
             "the cohort that the pool can give has one class only; a claim needs both: sequester "
             "more patients, or change the target"
         )
-    prevalence = said["prevalence"]
+    prevalence = assumed["prevalence"]
     if prevalence.source == DEFAULT:
         prevalence = Assumption(positives / (positives + negatives), POOL)
     return _ground(
         benchmark,
         study,
-        found.crossed,
-        {**said, "images_per_patient": images, "prevalence": prevalence},
+        prospect.crossed,
+        {**assumed, "images_per_patient": images, "prevalence": prevalence},
         patients=positives + negatives,
     )
 
 
-def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
+def from_target(benchmark: Benchmark, assumed: Mapping[str, Assumption]) -> Ground:
     """The ground without a pool: shares of groups and prevalence are those of the target.
 
     Raises PlanningError where a claimed attribute is none of the target's.
     """
     study = study_of(benchmark)
     margins = benchmark.cohort.target.margins
-    prevalence = said["prevalence"]
+    prevalence = assumed["prevalence"]
     if prevalence.source == DEFAULT and "1" in margins.get(LABEL, {}):
         prevalence = Assumption(margins[LABEL]["1"], TARGET)
     names = study.single_attributes
@@ -89,7 +89,7 @@ def from_target(benchmark: Benchmark, said: Mapping[str, Assumption]) -> Ground:
         for name, level in zip(names, levels, strict=True):
             part *= margins[name][level]
         crossed.append(Crossed(levels, part * share, part * (1.0 - share)))
-    return _ground(benchmark, study, crossed, {**said, "prevalence": prevalence}, patients=0)
+    return _ground(benchmark, study, crossed, {**assumed, "prevalence": prevalence}, patients=0)
 
 
 def drawn(
@@ -133,18 +133,18 @@ def _ground(
     benchmark: Benchmark,
     study: DeclaredStudy,
     crossed: Sequence[Crossed],
-    said: Mapping[str, Assumption],
+    assumed: Mapping[str, Assumption],
     *,
     patients: float,
 ) -> Ground:
     names = study.single_attributes
-    prevalence, images = said["prevalence"].value, said["images_per_patient"].value
-    unreadable, within = said["unreadable"].value, said["within_patient"].value
+    prevalence, images = assumed["prevalence"].value, assumed["images_per_patient"].value
+    unreadable, within = assumed["unreadable"].value, assumed["within_patient"].value
     sampled = benchmark.analysis.sampling_design == SAMPLED
-    kept = [each for each in crossed if each.positives > 0.0 or each.negatives > 0.0]
-    positives = sum(each.positives for each in kept)
-    negatives = sum(each.negatives for each in kept)
-    groups = [_groups(study, names, each.levels) for each in kept]
+    filled = [each for each in crossed if each.positives > 0.0 or each.negatives > 0.0]
+    positives = sum(each.positives for each in filled)
+    negatives = sum(each.negatives for each in filled)
+    groups = [_groups(study, names, each.levels) for each in filled]
     cohort = None
     if patients:
         cases = patients * images
@@ -159,7 +159,7 @@ def _ground(
                     ),
                     groups=group,
                 )
-                for each, group in zip(kept, groups, strict=True)
+                for each, group in zip(filled, groups, strict=True)
             ),
             images=images,
             within=within,
@@ -168,16 +168,16 @@ def _ground(
     return Ground(
         shape=Shape(
             ratio=(1.0 - prevalence) / prevalence,
-            positives=[each.positives / positives for each in kept],
-            negatives=[each.negatives / negatives for each in kept],
+            positives=[each.positives / positives for each in filled],
+            negatives=[each.negatives / negatives for each in filled],
             groups=groups,
             images=images,
             within=within,
             sampled=sampled,
             unreadable=unreadable,
         ),
-        columns={name: [each.levels[k] for each in kept] for k, name in enumerate(names)},
-        said=said,
+        columns={name: [each.levels[k] for each in filled] for k, name in enumerate(names)},
+        said=assumed,
         cohort=cohort,
         patients=round(patients),
     )

@@ -85,7 +85,7 @@ class StudyPlan:
     curve: Mapping[int, Mapping[str, Power]]
 
 
-def basis(
+def basis_of(
     benchmark: Benchmark,
     options: Assumed = NOTHING_SAID,
     *,
@@ -112,18 +112,18 @@ def basis(
     return Basis(study=study, truths=truths(study, assumed, pilot), ground=ground, assumed=assumed)
 
 
-def plan(found: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> StudyPlan:
+def plan(basis: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> StudyPlan:
     """Plan a study; ``used`` are the levels at which bounds are made on the pool's cohort."""
-    study, ground = found.study, found.ground
+    study, ground = basis.study, basis.ground
     at_pool = None
     if ground.cohort is not None:
-        at_pool = powers(found, ground.cohort, runs=runs, used=used)
+        at_pool = powers(basis, ground.cohort, runs=runs, used=used)
     of_a_size = max(200, round(runs * RUNS_OF_A_SIZE / RUNS))
     planned = []
     for claim in study.claims:
-        size = sizes.for_claim(study, claim, found.truths, ground.shape, runs=of_a_size, seed=SEED)
-        planned.append(_planned(found, claim, size, at_pool))
-    together = sizes.for_all(study, found.truths, ground.shape, runs=of_a_size, seed=SEED)
+        size = sizes.for_claim(study, claim, basis.truths, ground.shape, runs=of_a_size, seed=SEED)
+        planned.append(_planned(basis, claim, size, at_pool))
+    together = sizes.for_all(study, basis.truths, ground.shape, runs=of_a_size, seed=SEED)
     planned.append(
         PlannedClaim(
             name=ALL,
@@ -146,23 +146,23 @@ def plan(found: Basis, name: str, *, runs: int = RUNS, used: Used = nominal) -> 
         looks=study.looks,
         spending=study.spending,
         runs=runs,
-        curve=_curve(found, planned, of_a_size),
+        curve=_curve(basis, planned, of_a_size),
     )
 
 
 def powers(
-    found: Basis, cohort: PlannedCohort, *, runs: int = RUNS, used: Used = nominal
+    basis: Basis, cohort: PlannedCohort, *, runs: int = RUNS, used: Used = nominal
 ) -> dict[str, tuple[Power, Power]]:
     """Of each claim, and of all (""), the power alone and through the procedure, on a cohort."""
-    study = found.study
+    study = basis.study
     simulated = None
     if len(study.claims) > 1 or not exact.is_exact(study.claims[0], cohort):
-        simulated = study_power(study, found.truths, cohort, runs=runs, seed=SEED, used=used)
+        simulated = study_power(study, basis.truths, cohort, runs=runs, seed=SEED, used=used)
     answers = {}
     for claim in study.claims:
         if exact.is_exact(claim, cohort):
             level = first_level(study, claim.name)
-            alone = Power(exact.of_cohort(claim, found.truths, cohort, level, used))
+            alone = Power(exact.of_cohort(claim, basis.truths, cohort, level, used))
         elif simulated is not None:
             alone = simulated.alone[claim.name]
         answers[claim.name] = (alone, alone if simulated is None else simulated.met[claim.name])
@@ -180,30 +180,30 @@ def hopeless(
     runs: int = 2000,
 ) -> Iterator[str]:
     """A sentence for each claim that the pool's cohort would show with a power below 0.5."""
-    yield from too_small(basis(benchmark, options, pool=pool, pilot=pilot), runs)
+    yield from too_small(basis_of(benchmark, options, pool=pool, pilot=pilot), runs)
 
 
-def too_small(found: Basis, runs: int) -> Iterator[str]:
+def too_small(basis: Basis, runs: int) -> Iterator[str]:
     """The same of a study whose assumptions and ground are known; nothing without a pool."""
-    cohort = found.ground.cohort
+    cohort = basis.ground.cohort
     if cohort is None:
         return
-    for name, (alone, _) in powers(found, cohort, runs=runs).items():
+    for name, (alone, _) in powers(basis, cohort, runs=runs).items():
         if name != ALL and alone.value + alone.error < LEAST_POWER:
-            yield _too_small(found, name, alone)
+            yield _too_small(basis, name, alone)
 
 
-def _too_small(found: Basis, name: str, power: Power) -> str:
+def _too_small(basis: Basis, name: str, power: Power) -> str:
     """Why a claim cannot be sealed on the cohort that the pool gives, in one sentence."""
-    claim = next(each for each in found.study.claims if each.name == name)
-    cohort = found.ground.cohort
+    claim = next(each for each in basis.study.claims if each.name == name)
+    cohort = basis.ground.cohort
     positives, negatives = (0, 0) if cohort is None else cohort.counts
-    keys = used_keys(claim.parts, found.ground.shape.images)
-    said = ", ".join(f"{key} {found.assumed[name][key].value:.3g}" for key in keys)
+    keys = used_keys(claim.parts, basis.ground.shape.images)
+    values = ", ".join(f"{key} {basis.assumed[name][key].value:.3g}" for key in keys)
     return (
         f"claim {name!r} would be shown by the cohort that the pool can give, {positives} "
         f"positives and {negatives} negatives to score, with a power of {power.value:.2f}, if "
-        f"{said}; a study with less than {LEAST_POWER:g} is not worth its cases: lower the goal, "
+        f"{values}; a study with less than {LEAST_POWER:g} is not worth its cases: lower the goal, "
         "sequester more patients, or correct what is assumed"
     )
 
@@ -221,8 +221,8 @@ def of_drawn(benchmark: Benchmark, cases: Sequence[Case]) -> tuple[Basis, Planne
     }
     shape = shape_of(cohort, of_study["unreadable"].value)
     ground = Ground(shape=shape, columns=columns, said=of_study, cohort=cohort)
-    found = Basis(study=study, truths=truths(study, assumed), ground=ground, assumed=assumed)
-    return found, cohort
+    basis = Basis(study=study, truths=truths(study, assumed), ground=ground, assumed=assumed)
+    return basis, cohort
 
 
 def fewest(cohort: PlannedCohort, claim: Claim) -> tuple[int, int]:
@@ -237,25 +237,25 @@ def to_draw(cases: int, unreadable: float) -> int:
 
 
 def _planned(
-    found: Basis,
+    basis: Basis,
     claim: Claim,
     size: Mapping[float, Size | None],
     at_pool: Mapping[str, tuple[Power, Power]] | None,
 ) -> PlannedClaim:
-    cohort, keys = found.ground.cohort, used_keys(claim.parts, found.ground.shape.images)
-    alone, met = (None, None) if at_pool is None else at_pool[claim.name]
+    cohort, keys = basis.ground.cohort, used_keys(claim.parts, basis.ground.shape.images)
+    alone, together = (None, None) if at_pool is None else at_pool[claim.name]
     return PlannedClaim(
         name=claim.name,
-        level=first_level(found.study, claim.name),
-        assumed={key: found.assumed[claim.name][key] for key in keys},
+        level=first_level(basis.study, claim.name),
+        assumed={key: basis.assumed[claim.name][key] for key in keys},
         sizes=size,
         alone=alone,
-        met=met,
+        met=together,
         counts=None if cohort is None else fewest(cohort, claim),
     )
 
 
-def _curve(found: Basis, planned: Sequence[PlannedClaim], runs: int) -> dict[int, dict[str, Power]]:
+def _curve(basis: Basis, planned: Sequence[PlannedClaim], runs: int) -> dict[int, dict[str, Power]]:
     """Power over the number of positives, about the size for all claims together."""
     reached = [size.positives for each in planned for size in each.sizes.values() if size]
     if not reached:
@@ -265,7 +265,7 @@ def _curve(found: Basis, planned: Sequence[PlannedClaim], runs: int) -> dict[int
     curve: dict[int, dict[str, Power]] = {}
     for share in _CURVE:
         positives = max(2, round(share * middle))
-        cohort = found.ground.shape.cohort(positives)
-        answers = powers(found, cohort, runs=runs)
+        cohort = basis.ground.shape.cohort(positives)
+        answers = powers(basis, cohort, runs=runs)
         curve[positives] = {name: alone for name, (alone, _) in answers.items()}
     return curve

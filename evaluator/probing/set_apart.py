@@ -141,8 +141,8 @@ class SetApart:
             (self.by_log_odds, figure.base.startswith(_WEIGHED_BY_LOG_ODDS)),
         )
         return attribute in self.by_score or any(
-            concerned and not found.isdisjoint((OVERALL_ATTRIBUTE, attribute))
-            for found, concerned in kinds
+            concerned and not is_apart.isdisjoint((OVERALL_ATTRIBUTE, attribute))
+            for is_apart, concerned in kinds
         )
 
 
@@ -223,16 +223,16 @@ def depends_on_threshold(figure: FigureName) -> bool:
     return not figure.base.startswith(_AT_EVERY_THRESHOLD)
 
 
-def without(evaluation: Evaluation, found: SetApart) -> Evaluation:
+def without(evaluation: Evaluation, apart: SetApart) -> Evaluation:
     """Leave out the figures that ``found`` forbids: all of them where it is everyone's scores."""
-    if OVERALL_ATTRIBUTE in found.by_score:
+    if OVERALL_ATTRIBUTE in apart.by_score:
         return replace(evaluation, results=(), curves=())
     return replace(
         evaluation,
         results=tuple(
             result
             for result in evaluation.results
-            if not found.forbids(result.figure, result.attribute)
+            if not apart.forbids(result.figure, result.attribute)
         ),
-        curves=tuple(curve for curve in evaluation.curves if curve.attribute not in found.by_score),
+        curves=tuple(curve for curve in evaluation.curves if curve.attribute not in apart.by_score),
     )

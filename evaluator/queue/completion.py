@@ -59,25 +59,25 @@ class Completion:
     def stands(self, job: Job) -> bool:
         """Whether an earlier run stands, and is now complete: its own, or one of its image."""
         digest = job.cohort.digest
-        kept = self._enclave.predictions(job.name, digest)
-        if kept is None:
+        stored = self._enclave.predictions(job.name, digest)
+        if stored is None:
             for attempt in self._enclave.attempts(job.name):
                 if attempt.failure is not None:
                     self._record.move(job, State.FAILED, attempt.failure)
                     return True
             before = self._enclave.run_of(self._run_key(job))
-            kept = None if before is None else self._enclave.predictions(before, digest)
-            if kept is None:
+            stored = None if before is None else self._enclave.predictions(before, digest)
+            if stored is None:
                 return False
             self._enclave.record_predictions(
                 job.name,
                 digest,
-                kept,
+                stored,
                 run_key=self._run_key(job),
                 event=Event.REUSED,
                 detail=f"the run of submission {before}: the same image on the same cases",
             )
-        self._score(job, kept)
+        self._score(job, stored)
         return True
 
     def fail(self, job: Job, ended: Ended, failure: Failure) -> None:
@@ -91,9 +91,9 @@ class Completion:
         """All shards are back: keep what they predicted together, ``leave`` the job, score it."""
         agrees = True
         if job.repeated is not None:
-            found = compared(job.again, job.predicted(), job.repeated, job.benchmark.contract)
-            agrees = found.agrees
-            self._record.event(job, Event.REPEATED, found.sentence())
+            comparison = compared(job.again, job.predicted(), job.repeated, job.benchmark.contract)
+            agrees = comparison.agrees
+            self._record.event(job, Event.REPEATED, comparison.sentence())
         predictions = job.unblinded()
         self._enclave.record_predictions(
             job.name,

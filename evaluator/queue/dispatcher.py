@@ -212,7 +212,7 @@ class _Dispatcher:
             return
         benchmark, cohort = sealed
         key = self._enclave.blinding_key(submission.submission_id)
-        job = Job(submission, benchmark, cohort, key)
+        job = Job(submission=submission, benchmark=benchmark, cohort=cohort, key=key)
         with self._settled(job):
             if submission.state in _DRY:
                 taken = self._practise(workers, job)
@@ -285,13 +285,13 @@ class _Dispatcher:
 
     def _hand_out(self, workers: Workers, job: Job, cases: tuple[BlindedCase, ...]) -> str:
         shard = Shard(
-            job.name,
-            job.submission.image_digest,
-            cases,
-            job.benchmark.contract,
-            self._enclave.staging_folder(),
-            job.archive,
-            job.attempt,
+            submission_id=job.name,
+            image_digest=job.submission.image_digest,
+            cases=cases,
+            contract=job.benchmark.contract,
+            staging=self._enclave.staging_folder(),
+            archive=job.archive,
+            attempt=job.attempt,
             practice=job.practice is not None,
         )
         token = workers.start(shard)

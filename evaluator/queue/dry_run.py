@@ -80,26 +80,34 @@ def practise(
     remove_leftovers(scratch)
     log = ""
     try:
-        with engine.receive(image, contract) as found:
-            engine.let_in(found, contract)
+        with engine.receive(image, contract) as configuration:
+            engine.let_in(configuration, contract)
             with own_folder(scratch) as folder, ExitStack() as laid_out:
                 of = blinded, contract
-                given = blinded_cases(*of) if practice else _copied(*of, folder)
-                staged = laid_out.enter_context(stage(given, contract, scratch, copying=True))
+                input_cases = blinded_cases(*of) if practice else _copied(*of, folder)
+                staged = laid_out.enter_context(stage(input_cases, contract, scratch, copying=True))
                 outcome = engine.run(
-                    found.digest,
+                    configuration.digest,
                     staged,
                     contract,
                     submission_id=f"check-{secrets.token_hex(6)}",
                 )
                 log = outcome.log_tail
-                pictures = pictures_of(given, contract)
+                pictures = pictures_of(input_cases, contract)
                 predictions = read_predictions(staged.predictions, set(blinded), contract, pictures)
     except ContractBroken as broken:
-        return Practised(len(cases), 0.0, broken.failure, broken.detail, broken.log_tail or log)
+        return Practised(
+            n_cases=len(cases),
+            seconds=0.0,
+            failure=broken.failure,
+            detail=broken.detail,
+            log=broken.log_tail or log,
+        )
     seconds = sum(outcome.seconds.values())
     scores = look_of(blinded, predictions, contract.outputs)
-    return Practised(len(cases), seconds, None, "", log, scores)
+    return Practised(
+        n_cases=len(cases), seconds=seconds, failure=None, detail="", log=log, scores=scores
+    )
 
 
 def renamed(cases: tuple[Case, ...]) -> dict[str, Case]:

@@ -26,13 +26,13 @@ class ImageSupply:
     def finds(self, workers: Workers, job: Job) -> bool:
         """Whether a host has the image, or may have; for those that lack it there is an archive."""
         answers = workers.have(job.submission.image_digest)
-        found = all(answers)
-        if not found:
+        is_there = all(answers)
+        if not is_there:
             job.archive = self._saved(job.submission.image_digest)
-            found = job.archive.exists() or any(answer is not False for answer in answers)
-        if found:
+            is_there = job.archive.exists() or any(answer is not False for answer in answers)
+        if is_there:
             self._fitness.find_image(job.submission)
-        return found
+        return is_there
 
     def _saved(self, digest: str) -> Path:
         """The archive of an image, written where there is none yet."""

@@ -139,7 +139,7 @@ def score_again(installation: Installation, name: str) -> list[Submission]:
     ledger, enclave = installation.ledger(), installation.enclave()
     judge = StudyJudge(ledger, enclave)  # a verdict is final, and no look is spent here
     again: list[tuple[Submission, Evaluated]] = []
-    present = {found.submission_id: found.evaluation_key for found in ledger.releases(name)}
+    present = {release.submission_id: release.evaluation_key for release in ledger.releases(name)}
     for submission in ledger.submissions(state=State.RELEASED):
         if submission.submission_id not in present:
             continue
@@ -179,11 +179,11 @@ def prune(installation: Installation, engine: Engine, days: int) -> list[Submiss
     ended = ledger.ended(datetime.now(UTC) - timedelta(days=days))
     over = {submission.submission_id for submission in ended}
     needed = {each.image_digest for each in ledger.submissions() if each.submission_id not in over}
-    kept = engine.kept()
+    images = engine.kept()
     freed = [
         submission
         for submission in ended
-        if submission.submission_id in kept and engine.forget(submission.submission_id)
+        if submission.submission_id in images and engine.forget(submission.submission_id)
     ]
     for submission in ended:
         discard_archive(installation, ledger, submission)

@@ -65,7 +65,12 @@ class PracticeRuns:
             expected = coarse(whole)
         seconds = sum(exact.values())
         practised = Practised(
-            len(job.practice), seconds, ended.failure, ended.detail, ended.log, scores
+            n_cases=len(job.practice),
+            seconds=seconds,
+            failure=ended.failure,
+            detail=ended.detail,
+            log=ended.log,
+            scores=scores,
         )
         state = State.QUEUED if ended.failure is None else State.REJECTED
         with self._record.unless_cancelled(job):

@@ -51,11 +51,12 @@ def pulled(reference: str, contract: Contract) -> Iterator[Path]:
     registry = read_reference(reference)["registry"]
     allowed = allowed_registries()
     if registry not in allowed:
-        told = ", ".join(sorted(allowed)) or "none"
+        registries = ", ".join(sorted(allowed)) or "none"
         raise ContractBroken(
             Failure.IMAGE_INVALID,
-            f"the image is in the registry {registry!r}, and images are pulled from: {told}; send "
-            f"an archive, which `skopeo copy docker://{reference} docker-archive:image.tar` writes",
+            f"the image is in the registry {registry!r}, and images are pulled from: {registries}; "
+            f"send an archive, which `skopeo copy docker://{reference} docker-archive:image.tar` "
+            "writes",
         )
     root = cache() / "pulled"
     remove_leftovers(root)
@@ -80,11 +81,11 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
             "package skopeo, or have the team send an archive"
         )
     source = f"docker://{reference}"
-    told = _skopeo(program, archive.parent, contract, "inspect", "--no-creds", "--raw", source)
+    inspected = _skopeo(program, archive.parent, contract, "inspect", "--no-creds", "--raw", source)
     # Written in the other layout, an image would have another digest.
-    layout = "oci-archive" if '"application/vnd.oci.' in told.stdout else "docker-archive"
-    ended = told
-    if told.returncode == 0:
+    layout = "oci-archive" if '"application/vnd.oci.' in inspected.stdout else "docker-archive"
+    ended = inspected
+    if inspected.returncode == 0:
         target = f"{layout}:{archive}"
         copy = ("copy", "--quiet", "--src-no-creds", source, target)
         ended = _skopeo(program, archive.parent, contract, *copy)
@@ -96,15 +97,15 @@ def _pull(reference: str, archive: Path, contract: Contract) -> None:
             f"the packed image {reference} is over the limit of {contract.image_mb} MB; make it "
             f"smaller",
         )
-    said = printable(" ".join(ended.stderr.split())[-500:])
-    if any(words in said for words in _OF_THE_IMAGE):
+    message = printable(" ".join(ended.stderr.split())[-500:])
+    if any(words in message for words in _OF_THE_IMAGE):
         raise ContractBroken(
             Failure.IMAGE_INVALID,
-            f"the image {reference} cannot be pulled ({said}); see that it is public and has this "
-            f"digest, or send an archive",
+            f"the image {reference} cannot be pulled ({message}); see that it is public and has "
+            f"this digest, or send an archive",
         )
     raise RegistryUnavailable(
-        f"the registry does not give the image {reference} ({said}); see that this machine "
+        f"the registry does not give the image {reference} ({message}); see that this machine "
         f"reaches it, and that `skopeo inspect docker://{reference}` works here"
     )
 

@@ -45,7 +45,7 @@ def _figure(study: FigureStudy, report: ReadersReport) -> dict[str, object]:
     if result is None:
         return {"undefined": study.undefined}
     mean, squares = result.components, result.squares
-    found: dict[str, object] = {
+    fields: dict[str, object] = {
         "covariances": result.covariances,
         "values": {
             name: dict(zip(report.readers, row, strict=True))
@@ -72,30 +72,30 @@ def _figure(study: FigureStudy, report: ReadersReport) -> dict[str, object]:
         "each_reader": [_own(each, report) for each in result.each_reader],
     }
     if (test := study.pseudovalues) is not None:
-        found["dorfman_berbaum_metz"] = {
+        fields["dorfman_berbaum_metz"] = {
             "statistic": test.statistic,
             "df1": test.df1,
             "df2": _finite(test.df2),
             "p": test.p,
         }
     if study.model:
-        found["model_less_mean_reader"] = {
+        fields["model_less_mean_reader"] = {
             name: _against(each) for name, each in zip(report.modalities, study.model, strict=True)
         }
     if study.model_undefined:
-        found["model_undefined"] = study.model_undefined
-    return found
+        fields["model_undefined"] = study.model_undefined
+    return fields
 
 
-def _finding(found: Finding, report: ReadersReport) -> dict[str, object]:
+def _finding(finding: Finding, report: ReadersReport) -> dict[str, object]:
     return {
-        "holds_for": found.generalises_to,
-        "statistic": found.statistic,
-        "df1": found.df1,
-        "df2": _finite(found.df2),
-        "p": found.p,
-        "undefined": found.why,
-        "means": dict(zip(report.modalities, map(_spread, found.means), strict=True)),
+        "holds_for": finding.generalises_to,
+        "statistic": finding.statistic,
+        "df1": finding.df1,
+        "df2": _finite(finding.df2),
+        "p": finding.p,
+        "undefined": finding.why,
+        "means": dict(zip(report.modalities, map(_spread, finding.means), strict=True)),
         "differences": [
             {
                 "modality": report.modalities[each.one],
@@ -103,35 +103,35 @@ def _finding(found: Finding, report: ReadersReport) -> dict[str, object]:
                 **_spread(each.spread),
                 "p": each.p,
             }
-            for each in found.differences
+            for each in finding.differences
         ],
     }
 
 
-def _own(found: OwnDifference, report: ReadersReport) -> dict[str, object]:
+def _own(difference: OwnDifference, report: ReadersReport) -> dict[str, object]:
     return {
-        "reader": report.readers[found.reader],
-        "modality": report.modalities[found.one],
-        "less": report.modalities[found.other],
-        "estimate": found.estimate,
-        "standard_error": found.standard_error,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
+        "reader": report.readers[difference.reader],
+        "modality": report.modalities[difference.one],
+        "less": report.modalities[difference.other],
+        "estimate": difference.estimate,
+        "standard_error": difference.standard_error,
+        "low": difference.low,
+        "high": difference.high,
+        "p": difference.p,
     }
 
 
-def _against(found: AgainstPanel) -> dict[str, object]:
+def _against(against: AgainstPanel) -> dict[str, object]:
     return {
-        "model": found.model,
-        "mean_reader": _spread(found.panel),
-        "difference": {"holds_for": BOTH_RANDOM, **_spread(found.difference), "p": found.p},
-        "symmetric": {"holds_for": BOTH_RANDOM, **_spread(found.published)},
-        "secondary": {"holds_for": FIXED_READERS, **_spread(found.fixed_readers)},
-        "superior": found.superior,
-        "margin": found.margin,
-        "noninferior": found.noninferior,
-        "p_noninferior": found.p_noninferior,
+        "model": against.model,
+        "mean_reader": _spread(against.panel),
+        "difference": {"holds_for": BOTH_RANDOM, **_spread(against.difference), "p": against.p},
+        "symmetric": {"holds_for": BOTH_RANDOM, **_spread(against.published)},
+        "secondary": {"holds_for": FIXED_READERS, **_spread(against.fixed_readers)},
+        "superior": against.superior,
+        "margin": against.margin,
+        "noninferior": against.noninferior,
+        "p_noninferior": against.p_noninferior,
     }
 
 
@@ -159,8 +159,8 @@ def as_csv(report: ReadersReport) -> str:
     rows.writeheader()
     for study in report.figures:
         for row in _rows(study, report):
-            told = {name: value for name, value in row.items() if value is not None}
-            rows.writerow({"label": report.label, "figure": study.figure, **told})
+            values = {name: value for name, value in row.items() if value is not None}
+            rows.writerow({"label": report.label, "figure": study.figure, **values})
     return text.getvalue()
 
 
@@ -195,12 +195,12 @@ def _rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str, objec
 def _model_rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str, object]]:
     if study.model_undefined:
         yield {"row": "model less mean reader", "undefined": study.model_undefined}
-    for modality, found in zip(report.modalities, study.model, strict=False):
-        named = {"modality": modality, "covariances": found.covariances}
-        yield {"row": "model", "estimate": found.model}
+    for modality, against in zip(report.modalities, study.model, strict=False):
+        named = {"modality": modality, "covariances": against.covariances}
+        yield {"row": "model", "estimate": against.model}
         for holds_for, spread, p in (
-            (BOTH_RANDOM, found.difference, found.p),
-            (FIXED_READERS, found.fixed_readers, None),
+            (BOTH_RANDOM, against.difference, against.p),
+            (FIXED_READERS, against.fixed_readers, None),
         ):
             yield {
                 "row": "model less mean reader",
@@ -208,6 +208,6 @@ def _model_rows(study: FigureStudy, report: ReadersReport) -> Iterator[dict[str,
                 "holds_for": holds_for,
                 **_spread(spread),
                 "p": p,
-                "margin": found.margin if spread is found.difference else None,
-                "p_noninferior": found.p_noninferior if spread is found.difference else None,
+                "margin": against.margin if spread is against.difference else None,
+                "p_noninferior": against.p_noninferior if spread is against.difference else None,
             }

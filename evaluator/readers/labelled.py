@@ -63,27 +63,27 @@ def read_labelled(
         raise table.missing("case column", names)
     table.gather(case, id_holds_label=columns.how.id_holds_label)
     label = _label(table, columns)
-    y, kept = read_labels(table, label, columns.how)
-    if not kept.all():
+    y, usable = read_labels(table, label, columns.how)
+    if not usable.all():
         tell(
-            f"{label}: {int((~kept).sum())} of {kept.size} cases are left out because their label "
-            "is uncertain or blank"
+            f"{label}: {int((~usable).sum())} of {usable.size} cases are left out because their "
+            "label is uncertain or blank"
         )
-    if not kept.any():
+    if not usable.any():
         raise ScoringInputError(f"{table.name}: no case has a label {label}; check its column")
     patients = _patients(table, columns.patient_column, tell)
     return Labelled(
         label=label,
-        case_id=np.array(list(table.cases), dtype=np.str_)[kept],
-        patient_id=None if patients is None else patients[kept],
-        y=y[kept],
+        case_id=np.array(list(table.cases), dtype=np.str_)[usable],
+        patient_id=None if patients is None else patients[usable],
+        y=y[usable],
     )
 
 
 def _with_model(
     truth: Path, model: Path, columns: Columns, tell: Callable[[str], None]
 ) -> Labelled:
-    found = read_tables(
+    inputs = read_tables(
         model,
         truth,
         labels=tuple(columns.labels),
@@ -94,36 +94,36 @@ def _with_model(
         missing=columns.missing,
         tell=tell,
     )
-    if len(found) > 1:
+    if len(inputs) > 1:
         raise ScoringInputError(
-            f"the tables have {len(found)} labels ({', '.join(sorted(found)[:5])} ...) and a "
+            f"the tables have {len(inputs)} labels ({', '.join(sorted(inputs)[:5])} ...) and a "
             "reader study is about one; name it with --label"
         )
-    (given,) = found.values()
-    return _of_input(given)
+    (scores,) = inputs.values()
+    return _of_input(scores)
 
 
-def _of_input(given: ScoringInput) -> Labelled:
+def _of_input(scores: ScoringInput) -> Labelled:
     return Labelled(
-        label=given.label,
-        case_id=given.case_id,
-        patient_id=given.patient_id,
-        y=given.y,
-        model=given.scores,
+        label=scores.label,
+        case_id=scores.case_id,
+        patient_id=scores.patient_id,
+        y=scores.y,
+        model=scores.scores,
     )
 
 
 def _label(table: CaseTable, columns: Columns) -> str:
     """The column or item that is the label."""
     if columns.how.column(table) is not None or table.long_labels():
-        there = columns.how.names(table) or []
+        findings = columns.how.names(table) or []
         if columns.labels:
             return columns.labels[0]
-        if len(there) == 1:
-            return there[0]
+        if len(findings) == 1:
+            return findings[0]
         raise ScoringInputError(
-            f"{table.name} has {len(there)} labels ({', '.join(sorted(there)[:5])} ...) and a "
-            "reader study is about one; name it with --label"
+            f"{table.name} has {len(findings)} labels ({', '.join(sorted(findings)[:5])} ...) and "
+            "a reader study is about one; name it with --label"
         )
     names = columns.labels or LABEL_NAMES
     label = table.find(*names)
@@ -133,13 +133,13 @@ def _label(table: CaseTable, columns: Columns) -> str:
 
 
 def _patients(
-    table: CaseTable, wanted: str | None, tell: Callable[[str], None]
+    table: CaseTable, patient_column: str | None, tell: Callable[[str], None]
 ) -> NDArray[np.str_] | None:
-    if wanted == "":
+    if patient_column == "":
         return None
-    names = NAMES["patient"] if wanted is None else (wanted,)
+    names = NAMES["patient"] if patient_column is None else (patient_column,)
     column = table.find(*names)
-    if column is None and wanted is not None:
+    if column is None and patient_column is not None:
         raise table.missing("patient column", names)
     if column is None:
         tell(

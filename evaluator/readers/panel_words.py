@@ -22,8 +22,8 @@ def panel_sentences(panels: Iterable[ShownPanel], confidence: str) -> list[str]:
 def _shown(each: ShownPanel) -> str:
     if each.superior:
         return "the model is better"
-    said = "the model is worse" if each.high < 0.0 else "a difference is not shown"
+    words = "the model is worse" if each.high < 0.0 else "a difference is not shown"
     if each.margin is None:
-        return said
+        return words
     verdict = "not inferior" if each.noninferior else "not shown to be not inferior"
-    return f"{said}, and by the margin of {each.margin:g} the model is {verdict}"
+    return f"{words}, and by the margin of {each.margin:g} the model is {verdict}"

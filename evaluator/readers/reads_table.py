@@ -150,11 +150,11 @@ def _found(table: CaseTable, what: str, names: Sequence[str]) -> str:
     return column
 
 
-def _codes(table: CaseTable, column: str, kept: list[int]) -> _Codes:
+def _codes(table: CaseTable, column: str, rows: list[int]) -> _Codes:
     texts = table.table.column(column)
     names: dict[str, int] = {}
-    code = np.empty(len(kept), dtype=np.int64)
-    for place, row in enumerate(kept):
+    code = np.empty(len(rows), dtype=np.int64)
+    for place, row in enumerate(rows):
         if is_unknown(texts[row]):
             raise ScoringInputError(
                 f"{table.place(row)}: {column} is empty or says that it is unknown; name it in "
@@ -222,7 +222,7 @@ def _missing(
 
 
 def _values(
-    table: CaseTable, columns: ReadsColumns, kept: list[int]
+    table: CaseTable, columns: ReadsColumns, rows: list[int]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """Scores and calls of the kept rows, each None where no column has them."""
     score = table.find(*((columns.score,) if columns.score else _RATINGS))
@@ -234,29 +234,29 @@ def _values(
     if score is None and call is None:
         raise table.missing("column of scores or calls", (*_RATINGS[:4], *CALL_NAMES[:2]))
     return (
-        None if score is None else _scores(table, score, kept),
-        None if call is None else _calls(table, call, kept),
+        None if score is None else _scores(table, score, rows),
+        None if call is None else _calls(table, call, rows),
     )
 
 
-def _scores(table: CaseTable, column: str, kept: list[int]) -> NDArray[np.float64]:
+def _scores(table: CaseTable, column: str, rows: list[int]) -> NDArray[np.float64]:
     texts = table.table.column(column)
-    found = np.empty(len(kept))
-    for place, row in enumerate(kept):
+    scores = np.empty(len(rows))
+    for place, row in enumerate(rows):
         value = number(texts[row])
         if value is None:
             raise ScoringInputError(
                 f"{table.place(row)}: {column} is {texts[row]!r}; give a finite number that is "
                 f"higher where the label is likelier, for {_WHOLE}"
             )
-        found[place] = value
-    return found
+        scores[place] = value
+    return scores
 
 
-def _calls(table: CaseTable, column: str, kept: list[int]) -> NDArray[np.float64]:
+def _calls(table: CaseTable, column: str, rows: list[int]) -> NDArray[np.float64]:
     texts = table.table.column(column)
     y, _ = read_words(
-        [table.place(row) for row in kept], [texts[row] for row in kept], column, Labels()
+        [table.place(row) for row in rows], [texts[row] for row in rows], column, Labels()
     )
     return y.astype(np.float64)
 
@@ -264,6 +264,6 @@ def _calls(table: CaseTable, column: str, kept: list[int]) -> NDArray[np.float64
 def _laid_out(
     values: NDArray[np.float64], place: NDArray[np.int64], shape: tuple[int, int, int]
 ) -> NDArray[np.float64]:
-    found = np.empty(int(np.prod(shape)))
-    found[place] = values
-    return found.reshape(shape)
+    reads = np.empty(int(np.prod(shape)))
+    reads[place] = values
+    return reads.reshape(shape)

@@ -43,22 +43,24 @@ def said_by_panels(
 
     Readers are numbered, their names stay outside. Raises PanelError where a read is missing.
     """
-    found: dict[str, dict[str, float]] = {}
+    answers: dict[str, dict[str, float]] = {}
     ids = CaseTable.of(cases).case_id.to_pylist() if panels else []
     for name, declared in panels.items():
         for kind, values in _of_kinds(_read(name, declared, folder, ids), declared):
             for number, row in enumerate(values.tolist(), start=1):
                 key = BETWEEN.join((name, kind, str(number)))
-                found[key] = dict(zip(ids, row, strict=True))
-    return found
+                answers[key] = dict(zip(ids, row, strict=True))
+    return answers
 
 
-def panel_reads(name: str, said: Mapping[str, NDArray[np.float64]]) -> PanelReads:
+def panel_reads(name: str, answers: Mapping[str, NDArray[np.float64]]) -> PanelReads:
     """The sealed reads of the panel ``name``; ``said`` has what was sealed, (cases,) each."""
 
     def of(kind: str) -> NDArray[np.float64] | None:
         start = f"{name}{BETWEEN}{kind}{BETWEEN}"
-        rows = {int(key.removeprefix(start)): said[key] for key in said if key.startswith(start)}
+        rows = {
+            int(key.removeprefix(start)): answers[key] for key in answers if key.startswith(start)
+        }
         return np.stack([rows[number] for number in sorted(rows)]) if rows else None
 
     return PanelReads(of(SCORES), of(CALLS))
@@ -66,29 +68,29 @@ def panel_reads(name: str, said: Mapping[str, NDArray[np.float64]]) -> PanelRead
 
 def _read(name: str, declared: Panel, folder: Path, ids: list[str]) -> ReadsTable:
     try:
-        found = read_reads(folder / declared.file, ids, _columns(declared), others=True)
+        table = read_reads(folder / declared.file, ids, _columns(declared), others=True)
     except ScoringInputError as problem:
         raise PanelError(f"[panels.{name}]: {problem}") from None
-    if len(found.modalities) > 1:
+    if len(table.modalities) > 1:
         raise PanelError(
-            f"[panels.{name}]: {declared.file} has {len(found.modalities)} modalities "
-            f"({', '.join(found.modalities[:4])}); give a panel one modality, in a table of its own"
+            f"[panels.{name}]: {declared.file} has {len(table.modalities)} modalities "
+            f"({', '.join(table.modalities[:4])}); give a panel one modality, in a table of its own"
         )
-    if len(found.readers) < FEWEST_READERS:
+    if len(table.readers) < FEWEST_READERS:
         raise PanelError(
-            f"[panels.{name}]: {declared.file} has {len(found.readers)} readers; a panel has "
+            f"[panels.{name}]: {declared.file} has {len(table.readers)} readers; a panel has "
             f"{FEWEST_READERS} or more, so that no reader is told apart"
         )
-    return found
+    return table
 
 
-def _of_kinds(found: ReadsTable, declared: Panel) -> list[tuple[str, NDArray[np.float64]]]:
+def _of_kinds(table: ReadsTable, declared: Panel) -> list[tuple[str, NDArray[np.float64]]]:
     kinds = []
-    if found.scores is not None:
-        kinds.append((SCORES, found.scores[0]))
-    calls = found.calls
-    if calls is None and found.scores is not None and declared.call_at is not None:
-        calls = called(found.scores, declared.call_at).astype(np.float64)
+    if table.scores is not None:
+        kinds.append((SCORES, table.scores[0]))
+    calls = table.calls
+    if calls is None and table.scores is not None and declared.call_at is not None:
+        calls = called(table.scores, declared.call_at).astype(np.float64)
     if calls is not None:
         kinds.append((CALLS, calls[0]))
     return kinds

@@ -76,58 +76,58 @@ class ReadersReport:
     figures: tuple[FigureStudy, ...]
 
 
-def study_report(given: ReadsTable, cases: Labelled, asked: Asked) -> ReadersReport:
+def study_report(table: ReadsTable, cases: Labelled, options: Asked) -> ReadersReport:
     """Analyse a table of reads by each figure that it has values for; raise ScoringInputError."""
-    if len(given.readers) < 2:
+    if len(table.readers) < 2:
         raise ScoringInputError(
-            f"{given.file} has one reader ({given.readers[0]!r}), who shows nothing of how readers "
+            f"{table.file} has one reader ({table.readers[0]!r}), who shows nothing of how readers "
             "differ; give two readers or more"
         )
-    by_figure = _values(given, cases, asked)
+    by_figure = _values(table, cases, options)
     patients = None if cases.patient_id is None else cases.patient_id
-    found = []
+    findings = []
     whole: Reads | None = None
     for name, (values, model) in by_figure.items():
         whole = reads(cases.y, values, patients)
-        found.append(_one(name, whole, model, asked))
+        findings.append(_one(name, whole, model, options))
     assert whole is not None  # a table has scores or calls
     return ReadersReport(
         label=cases.label,
-        modalities=given.modalities,
-        readers=given.readers,
+        modalities=table.modalities,
+        readers=table.readers,
         n_cases=int(cases.y.size),
         n_patients=whole.n_patients,
         n_positive=int(cases.y.sum()),
-        asked=asked,
-        figures=tuple(found),
+        asked=options,
+        figures=tuple(findings),
     )
 
 
 _Values = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 
 
-def _values(given: ReadsTable, cases: Labelled, asked: Asked) -> dict[str, _Values]:
+def _values(table: ReadsTable, cases: Labelled, options: Asked) -> dict[str, _Values]:
     """Figure -> the readers' values, and the model's where it has them."""
-    found: dict[str, _Values] = {}
-    if given.scores is not None:
-        found["auroc"] = (given.scores, cases.model)
-    calls = given.calls
-    if calls is None and given.scores is not None and asked.threshold is not None:
-        calls = called(given.scores, asked.threshold).astype(np.float64)
+    values: dict[str, _Values] = {}
+    if table.scores is not None:
+        values["auroc"] = (table.scores, cases.model)
+    calls = table.calls
+    if calls is None and table.scores is not None and options.threshold is not None:
+        calls = called(table.scores, options.threshold).astype(np.float64)
     if calls is not None:
         of_model = None
-        if cases.model is not None and asked.model_threshold is not None:
-            of_model = called(cases.model, asked.model_threshold).astype(np.float64)
-        found["sensitivity"] = (calls, of_model)
-        found["specificity"] = (calls, of_model)
-    return found
+        if cases.model is not None and options.model_threshold is not None:
+            of_model = called(cases.model, options.model_threshold).astype(np.float64)
+        values["sensitivity"] = (calls, of_model)
+        values["specificity"] = (calls, of_model)
+    return values
 
 
-def _one(name: str, study: Reads, model: NDArray[np.float64] | None, asked: Asked) -> FigureStudy:
+def _one(name: str, study: Reads, model: NDArray[np.float64] | None, options: Asked) -> FigureStudy:
     figure = _OF[name]
-    covariance = asked.covariance if name == "auroc" else JACKKNIFE
+    covariance = options.covariance if name == "auroc" else JACKKNIFE
     try:
-        result = analyse(study, figure, covariance=covariance, confidence=asked.confidence)
+        result = analyse(study, figure, covariance=covariance, confidence=options.confidence)
     except UndefinedMetric as why:
         return FigureStudy(figure=name, undefined=str(why))
     test = None
@@ -138,12 +138,17 @@ def _one(name: str, study: Reads, model: NDArray[np.float64] | None, asked: Aske
     try:
         against = tuple(
             against_panel(
-                Reads(study.y, study.values[i : i + 1], study.patient, study.n_patients),
+                Reads(
+                    y=study.y,
+                    values=study.values[i : i + 1],
+                    patient=study.patient,
+                    n_patients=study.n_patients,
+                ),
                 model,
                 figure,
                 covariance=covariance,
-                confidence=asked.confidence,
-                margin=asked.margin,
+                confidence=options.confidence,
+                margin=options.margin,
             )
             for i in range(study.values.shape[0])
         )

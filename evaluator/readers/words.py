@@ -70,38 +70,38 @@ def findings(study: FigureStudy, report: ReadersReport) -> Iterator[str]:
         yield f"All modalities together: {differ} (p {p_value(result.finding.p)})."
     for each in result.finding.differences:
         pair = f"{report.modalities[each.one]} less {report.modalities[each.other]}"
-        told = (
+        sentence = (
             "readers like these differ between the two on cases like these"
             if each.p < alpha
             else f"a difference is {NOT_SHOWN}"
         )
         yield (
             f"{short}, {pair}: {signed(each.spread)} ({confidence} interval "
-            f"{between(each.spread)}, p {p_value(each.p)}); {told}."
+            f"{between(each.spread)}, p {p_value(each.p)}); {sentence}."
         )
     if study.model_undefined:
         yield f"The model cannot be compared with the readers: {study.model_undefined}."
-    for name, found in zip(report.modalities, study.model, strict=False):
-        yield model_sentence(short, name, found, confidence)
+    for name, against in zip(report.modalities, study.model, strict=False):
+        yield model_sentence(short, name, against, confidence)
 
 
-def model_sentence(short: str, modality: str, found: AgainstPanel, confidence: str) -> str:
+def model_sentence(short: str, modality: str, against: AgainstPanel, confidence: str) -> str:
     """The model less the mean reader, with what it shows."""
     of = f" with {modality}" if modality else ""
     shown = (
         "the model is better than the mean of readers like these"
-        if found.superior
+        if against.superior
         else "the model is worse than the mean of readers like these"
-        if found.difference.high < 0.0
+        if against.difference.high < 0.0
         else f"a difference is {NOT_SHOWN}"
     )
-    if found.margin is not None and not found.superior:
-        verdict = "not inferior" if found.noninferior else "not shown to be not inferior"
-        shown += f"; by the margin of {found.margin:g} the model is {verdict}"
+    if against.margin is not None and not against.superior:
+        verdict = "not inferior" if against.noninferior else "not shown to be not inferior"
+        shown += f"; by the margin of {against.margin:g} the model is {verdict}"
     return (
-        f"{short} of the model {_number(found.model)}, of the mean reader{of} "
-        f"{signed(found.panel)}; model less mean reader {signed(found.difference)} ({confidence} "
-        f"interval {between(found.difference)}, p {p_value(found.p)}); {shown}."
+        f"{short} of the model {_number(against.model)}, of the mean reader{of} "
+        f"{signed(against.panel)}; model less mean reader {signed(against.difference)} "
+        f"({confidence} interval {between(against.difference)}, p {p_value(against.p)}); {shown}."
     )
 
 

@@ -63,18 +63,18 @@ class Reviews:
         """
         if time.monotonic() < self._looked + LOOK_SECONDS:
             return []
-        done = []
+        sentences = []
         for submission in self._ledger.submissions(state=State.HELD):
             name = submission.submission_id
             try:
                 if self._follow(submission):
-                    done.append(name)
+                    sentences.append(name)
             except (HeldError, InstallationError, EnclaveError, StoreError) as error:
                 if name not in self._skipped:
                     self._skipped.add(name)
                     _LOG.warning("held submission %s waits: %s", name, error)
         self._looked = time.monotonic()
-        return done
+        return sentences
 
     def _follow(self, submission: Submission) -> bool:
         """Do what the reviewers of one submission decided; whether it has ended."""

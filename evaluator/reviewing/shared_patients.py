@@ -29,8 +29,8 @@ def looked_at(installation: Installation, ledger: Ledger, benchmark: Benchmark) 
         over = is_closed(ledger, name, other.period, other.quota, today)
         if not over and enclave.is_sealed(name):
             living.append(name)
-    mine = enclave.cohort_folder(benchmark.name)
-    return next((name for name in living if _share(mine, enclave.cohort_folder(name))), None)
+    folder = enclave.cohort_folder(benchmark.name)
+    return next((name for name in living if _share(folder, enclave.cohort_folder(name))), None)
 
 
 @lru_cache(maxsize=1024)

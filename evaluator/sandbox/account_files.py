@@ -43,17 +43,17 @@ def refuse_odd_accounts(
     with own_folder(scratch) as folder, our_fault("looking at the image's accounts"):
         label = {RUN_LABEL: str(folder.resolve())}
         try:
-            made = api.create_container(images.id_of(image_digest), "-", labels=label)
+            container = api.create_container(images.id_of(image_digest), "-", labels=label)
         except APIError as error:
             if error.status_code == requests.codes.bad_request:
-                said = printable(str(error.explanation or error))
-                raise ContractBroken(Failure.START_FAILED, said) from error
+                message = printable(str(error.explanation or error))
+                raise ContractBroken(Failure.START_FAILED, message) from error
             raise
         try:
             for path in ("/etc/passwd", "/etc/group"):
-                _refuse_odd(connection.client, made["Id"], path)
+                _refuse_odd(connection.client, container["Id"], path)
         finally:
-            containers.remove(made["Id"])
+            containers.remove(container["Id"])
 
 
 def _refuse_odd(client: DockerClient, container_id: str, path: str) -> None:
@@ -71,8 +71,8 @@ def _refuse_odd(client: DockerClient, container_id: str, path: str) -> None:
     if answer.status_code == requests.codes.not_found:
         return
     answer.raise_for_status()
-    found: Mapping[str, Any] = decode_json_header(answer.headers[_PATH_STAT])
-    if int(found["mode"]) & ODD_FILE or int(found["size"]) > ACCOUNTS_BYTES:
+    status: Mapping[str, Any] = decode_json_header(answer.headers[_PATH_STAT])
+    if int(status["mode"]) & ODD_FILE or int(status["size"]) > ACCOUNTS_BYTES:
         raise ContractBroken(
             Failure.IMAGE_INVALID,
             f"{path} is no regular file of at most {ACCOUNTS_BYTES} bytes",

@@ -100,8 +100,8 @@ class Connection:
 
     def description(self) -> str:
         """One line for the steward: which engine, on what."""
-        said = f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
-        return said if self.has_cpusets else f"{said}; no CPU sets: programs see all CPUs"
+        words = f"{self.name} at {self.address}, {self.cpus} CPUs, {self.memory_bytes >> 20} MB"
+        return words if self.has_cpusets else f"{words}; no CPU sets: programs see all CPUs"
 
 
 def has_cpusets(client: DockerClient, info: Mapping[str, Any], podman: bool) -> bool:

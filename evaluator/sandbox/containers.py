@@ -56,15 +56,15 @@ class Containers:
 
     def _kill(self, containers: Iterable[Mapping[str, Any]]) -> int:
         killed = 0
-        for found in containers:
-            if found["State"] in ("created", "running"):
+        for container in containers:
+            if container["State"] in ("created", "running"):
                 with suppress(NotFound):
                     # The name tells the process that waits for it, and one that is about to start
                     # it, and outlasts this one.
-                    self.client.api.rename(found["Id"], f"{CANCELLED}{found['Id'][:12]}")
+                    self.client.api.rename(container["Id"], f"{CANCELLED}{container['Id'][:12]}")
                     killed += 1
                 with suppress(APIError):  # it does not run yet, or not any more
-                    self.client.api.kill(found["Id"], signal="SIGKILL")
+                    self.client.api.kill(container["Id"], signal="SIGKILL")
         return killed
 
     def remove_dead(self, staging_folder: Path) -> int:
@@ -74,23 +74,25 @@ class Containers:
         """
         dead = 0
         with our_fault("looking for containers that were left"):
-            for found in self._over(staging_folder):
-                if not is_alive(Path(found["Labels"][RUN_LABEL])):
-                    self.remove(found["Id"])
+            for container in self._over(staging_folder):
+                if not is_alive(Path(container["Labels"][RUN_LABEL])):
+                    self.remove(container["Id"])
                     dead += 1
         return dead
 
     def _over(self, staging_folder: Path) -> list[dict[str, Any]]:
-        here = staging_folder.resolve()
+        folder = staging_folder.resolve()
         return [
-            found
-            for found in self._ours(RUN_LABEL)
-            if Path(found["Labels"][RUN_LABEL]).parent == here
+            container
+            for container in self._ours(RUN_LABEL)
+            if Path(container["Labels"][RUN_LABEL]).parent == folder
         ]
 
     def _ours(self, label: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client.api.containers(all=True, filters={"label": label})
-        return found
+        containers: list[dict[str, Any]] = self.client.api.containers(
+            all=True, filters={"label": label}
+        )
+        return containers
 
     def vacate(self, gpus: Collection[str]) -> None:
         """Remove the container of a killed process from GPUs that are held here.
@@ -101,20 +103,20 @@ class Containers:
         """
         deadline = time.monotonic() + VACATE_SECONDS
         with our_fault("looking for containers on the GPUs"):
-            for found in self._ours(GPUS_LABEL):
-                shared = set(gpus).intersection(found["Labels"][GPUS_LABEL].split(","))
-                folder = Path(found["Labels"][RUN_LABEL])
+            for container in self._ours(GPUS_LABEL):
+                shared = set(gpus).intersection(container["Labels"][GPUS_LABEL].split(","))
+                folder = Path(container["Labels"][RUN_LABEL])
                 while shared and (not folder.parent.is_dir() or is_alive(folder)):
                     if time.monotonic() > deadline:
                         raise EngineSick(
-                            f"container {found['Id'][:12]} uses GPU {', '.join(shared)}, but no "
-                            "lock file says so; if its process is dead, remove the container, "
+                            f"container {container['Id'][:12]} uses GPU {', '.join(shared)}, but "
+                            "no lock file says so; if its process is dead, remove the container, "
                             "otherwise let all workers of this host share one folder for locks: "
                             "/run/lock, or /tmp if not everybody may write to /run/lock"
                         )
                     time.sleep(0.05)
                 if shared:
-                    self.remove(found["Id"])
+                    self.remove(container["Id"])
 
     def pin(self, container: Container, cores: Collection[str]) -> bool:
         """Give a container that has not started its processors; whether the engine has them.

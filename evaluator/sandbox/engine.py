@@ -67,7 +67,7 @@ class Engine:
         whole_log: bool = False,
     ) -> Outcome:
         """Run an image that was let in over the staged cases; see ``Run`` and ``Runs.run``."""
-        asked = Run(
+        attempt = Run(
             image_digest=image_digest,
             staged=staged,
             contract=contract,
@@ -76,7 +76,7 @@ class Engine:
             room=room,
             whole_log=whole_log,
         )
-        return Runs(self.connection, self.images, self.containers).run(asked)
+        return Runs(self.connection, self.images, self.containers).run(attempt)
 
     def receive(self, image: str, contract: Contract) -> AbstractContextManager[ImageConfiguration]:
         """See ``Images.receive``."""

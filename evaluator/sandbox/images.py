@@ -72,23 +72,23 @@ class Images:
             if os.path.isfile(image):  # noqa: PTH113 - a name may be none that a file can have
                 archive = Path(image)
             else:
-                found = self._found(image)
+                configuration = self._found(image)
                 if self.store != CONTAINERD or self.id_of(image) != image:
-                    yield found
+                    yield configuration
                     return
                 archive = folder / "saved.tar"
                 self.save(image, archive)
-            with self._held(archive, contract, folder) as found:
+            with self._held(archive, contract, folder) as configuration:
                 (folder / "saved.tar").unlink(missing_ok=True)
-                yield found
+                yield configuration
 
     def _found(self, image: str) -> ImageConfiguration:
         try:
             return self.inspect(image)
         except NoImage:
             if os.path.isdir(image):  # noqa: PTH112 - as in receive
-                said = f"{image!a} is a folder; {remedy_for_folder(Path(image))}"
-                raise ContractBroken(Failure.IMAGE_INVALID, said) from None
+                problem = f"{image!a} is a folder; {remedy_for_folder(Path(image))}"
+                raise ContractBroken(Failure.IMAGE_INVALID, problem) from None
             raise
 
     def inspect(self, image: str) -> ImageConfiguration:
@@ -106,11 +106,13 @@ class Images:
                     "is no such file; give an image's name or digest, or the path of an archive "
                     "that `docker save` wrote",
                 ) from None
-        found = _configuration(attributes)
-        told = _MANIFESTS.get(found.digest)
-        if told is not None:
-            found = replace(found, digest=told.configuration, size_bytes=told.size_bytes)
-        return found
+        configuration = _configuration(attributes)
+        manifest = _MANIFESTS.get(configuration.digest)
+        if manifest is not None:
+            configuration = replace(
+                configuration, digest=manifest.configuration, size_bytes=manifest.size_bytes
+            )
+        return configuration
 
     def has(self, image: str) -> bool:
         """Whether the engine still has an image."""
@@ -129,11 +131,11 @@ class Images:
             for name in (*self._names(LOADED), *self._names(KEPT)):
                 if name.endswith(_naming("", "", image)):
                     with suppress(NotFound):
-                        found = _digest(self.client.api.inspect_image(name))
+                        digest = _digest(self.client.api.inspect_image(name))
                         # Anybody may have given the name; the manifest tells what it stands for.
-                        told = self._manifest(found, name)
-                        if told is not None and told.configuration == image:
-                            return found
+                        manifest = self._manifest(digest, name)
+                        if manifest is not None and manifest.configuration == image:
+                            return digest
         return image
 
     def _manifest(self, manifest_digest: str, name: str) -> Manifest | None:
@@ -192,8 +194,8 @@ class Images:
 
     def _names(self, repository: str) -> list[str]:
         """All names that the engine has in a repository of ours."""
-        found = self.client.api.images(name=repository)
-        names = (name for each in found for name in each.get("RepoTags") or ())
+        images = self.client.api.images(name=repository)
+        names = (name for each in images for name in each.get("RepoTags") or ())
         # Podman writes its own registry's name before ours.
         return [name for name in names if f"/{name.rpartition(':')[0]}".endswith(f"/{repository}")]
 
@@ -215,10 +217,10 @@ class Images:
         no more in the engine than before.
         """
         root = scratch or cache() / "received"
-        with own_folder(root) as folder, self._held(archive, contract, folder) as found:
+        with own_folder(root) as folder, self._held(archive, contract, folder) as configuration:
             with our_fault("naming the image"):
-                self._name(found.digest, _naming(LOADED, _BY_HOST, found.digest))
-            return found.digest
+                self._name(configuration.digest, _naming(LOADED, _BY_HOST, configuration.digest))
+            return configuration.digest
 
     @contextmanager
     def _held(
@@ -232,17 +234,17 @@ class Images:
         loadable = folder / "image.tar"
         linted = write_loadable(archive, loadable, contract, naming, scratch=folder)
         digest = linted.configuration.digest
-        told = Manifest(digest, linted.configuration.size_bytes)
-        _MANIFESTS[linted.manifest_digest] = told
+        manifest = Manifest(digest, linted.configuration.size_bytes)
+        _MANIFESTS[linted.manifest_digest] = manifest
         try:
             if not self._hold(digest, naming(digest)):
                 with loadable.open("rb") as file:
                     self._give(file)
             loadable.unlink()
             # What was linted is what runs: anything else would not be known by this digest.
-            found = self.inspect(digest)
-            lint(found, contract)
-            yield found
+            loaded = self.inspect(digest)
+            lint(loaded, contract)
+            yield loaded
         finally:
             with suppress(EngineUnavailable):  # what is raised says more
                 self._let_go(folder.name)
@@ -260,10 +262,10 @@ class Images:
     def _give(self, loadable: IO[bytes]) -> None:
         with our_fault("loading an image"):
             try:
-                said = list(self.client.api.load_image(loadable))
+                lines = list(self.client.api.load_image(loadable))
             except APIError as error:
-                said = [{"error": str(error)}]
-        if wrong := [str(each["error"]) for each in said if "error" in each]:
+                lines = [{"error": str(error)}]
+        if wrong := [str(each["error"]) for each in lines if "error" in each]:
             raise ContractBroken(
                 Failure.IMAGE_INVALID,
                 f"the engine does not load the image: {printable(wrong[0])}",
@@ -319,8 +321,8 @@ def _stem(name: str) -> str:
 
 def _is_unnameable(error: APIError) -> bool:
     """Whether the engine cannot take a text for a name; Podman calls that a fault of its own."""
-    said = str(error.explanation or "")
-    return "normalizing name" in said or "invalid reference format" in said
+    message = str(error.explanation or "")
+    return "normalizing name" in message or "invalid reference format" in message
 
 
 def _digest(attributes: Mapping[str, Any]) -> str:

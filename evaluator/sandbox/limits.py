@@ -89,19 +89,19 @@ def _mount(target: str, source: Path, *, read_only: bool) -> dict[str, Any]:
     return {"Type": "bind", "Target": target, "Source": str(source), "ReadOnly": read_only}
 
 
-def in_podmans_words(asked: dict[str, Any]) -> dict[str, Any]:
+def in_podmans_words(options: dict[str, Any]) -> dict[str, Any]:
     """Add what Podman needs to be told to keep the same limits."""
     # It asks for a million processes a user but has bounded itself to 32,768, and the kernel then
     # refuses to start anything. The limit that counts is that of the cgroup.
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     processes = 32_768 if hard == resource.RLIM_INFINITY else min(hard, 32_768)
     return {
-        **asked,
-        "ulimits": [*asked["ulimits"], {"Name": "nproc", "Soft": processes, "Hard": processes}],
+        **options,
+        "ulimits": [*options["ulimits"], {"Name": "nproc", "Soft": processes, "Hard": processes}],
         "security_opt": ["no-new-privileges", f"seccomp={profile_file(cache())}"],
         # It makes these writable in a read-only container.
         "tmpfs": {
-            **asked["tmpfs"],
+            **options["tmpfs"],
             **dict.fromkeys(("/run", "/var/tmp"), "ro,noexec,nosuid,nodev,size=4k,mode=0555"),
         },
     }
@@ -191,19 +191,19 @@ def not_granted(
     Podman words some of them otherwise, and of some it tells nothing.
     """
     host = attributes["HostConfig"]
-    kept = _kept_by_both(attributes, staged, contract, podman)
+    granted = _kept_by_both(attributes, staged, contract, podman)
     if not podman:
-        kept |= _kept_by_docker(host, staged, contract, kept)
-    return [words for words, is_kept in kept.items() if not is_kept]
+        granted |= _kept_by_docker(host, staged, contract, granted)
+    return [words for words, is_kept in granted.items() if not is_kept]
 
 
 def _kept_by_both(
     attributes: Mapping[str, Any], staged: Staged, contract: Contract, podman: bool
 ) -> dict[str, bool]:
     """What Docker and Podman tell of a container alike, each with whether it is as asked."""
-    asked = flags(staged, contract)
+    contract_flags = flags(staged, contract)
     host, config = attributes["HostConfig"], attributes["Config"]
-    memory = asked["mem_limit"]
+    memory = contract_flags["mem_limit"]
     cpus = (host.get("NanoCpus") or 0) / 1e9 or (
         (host.get("CpuQuota") or 0) / (host.get("CpuPeriod") or 100_000)
     )
@@ -211,31 +211,33 @@ def _kept_by_both(
     shown = [str(word).partition("=") for word in config.get("Env") or ()]
     granted = {mount["Destination"]: mount["RW"] for mount in attributes.get("Mounts") or ()}
     return {
-        "no network": host.get("NetworkMode") == asked["network_mode"],
+        "no network": host.get("NetworkMode") == contract_flags["network_mode"],
         "a read-only root": host.get("ReadonlyRootfs") is True,
         "no privileges": host.get("Privileged") is False,
         "a memory limit": host.get("Memory") == memory,
         "no swap": host.get("MemorySwap") in ((memory,) if _swaps() else (memory, 0, -1)),
-        "a limit of processes": host.get("PidsLimit") == asked["pids_limit"],
+        "a limit of processes": host.get("PidsLimit") == contract_flags["pids_limit"],
         "a CPU limit": math.isclose(cpus, contract.cpus, rel_tol=0.01),
-        "its own processors": (host.get("CpusetCpus") or "") == asked["cpuset_cpus"],
+        "its own processors": (host.get("CpusetCpus") or "") == contract_flags["cpuset_cpus"],
         # Podman names each that it would have given, whichever those are.
         "no capabilities": bool(host.get("CapDrop")) and not host.get("CapAdd"),
         "no-new-privileges": any(option.startswith("no-new-privileges") for option in options),
         "its seccomp profile": not any("unconfined" in option for option in options),
         "a numeric user of its own": config.get("User") == f"{staged.uid}:{staged.uid}",
         "its environment": all(
-            [given for name, _, given in shown if name == variable] == [value]
+            [value_shown for name, _, value_shown in shown if name == variable] == [value]
             for variable, value in environment(contract, staged.gpus).items()
         ),
-        "limits of file size, open files and core dumps": _ulimits(asked["ulimits"]).items()
+        "limits of file size, open files and core dumps": _ulimits(
+            contract_flags["ulimits"]
+        ).items()
         <= _ulimits(host.get("Ulimits") or ()).items(),
         "a bounded /tmp": f"size={contract.tmp_mb}m" in _scratch(host),
-        "a bounded /dev/shm": host.get("ShmSize") == asked["shm_size"],
+        "a bounded /dev/shm": host.get("ShmSize") == contract_flags["shm_size"],
         "memory shared with nobody": host.get("IpcMode") in ("private", "shareable", "", None),
         "processes of its own": host.get("PidMode") in ("private", "", None),
         "the input read-only": granted.get("/input") is False,
-        "no other mount": set(granted) == {mount["Target"] for mount in asked["mounts"]},
+        "no other mount": set(granted) == {mount["Target"] for mount in contract_flags["mounts"]},
         "no device but its GPUs": len(staged.gpus) == contract.gpus
         and (not host.get("Devices") or (podman and contract.gpus > 0)),
         "no second start": (host.get("RestartPolicy") or {}).get("Name", "") in ("no", ""),
@@ -244,31 +246,31 @@ def _kept_by_both(
 
 
 def _kept_by_docker(
-    host: Mapping[str, Any], staged: Staged, contract: Contract, kept: Mapping[str, bool]
+    host: Mapping[str, Any], staged: Staged, contract: Contract, granted: Mapping[str, bool]
 ) -> dict[str, bool]:
     """What Docker alone tells, or tells to the letter; ``kept`` is what both tell."""
-    asked = flags(staged, contract)
+    contract_flags = flags(staged, contract)
     options = host.get("SecurityOpt") or ()
-    tmpfs = asked["tmpfs"]["/tmp"].split(",")
+    tmpfs = contract_flags["tmpfs"]["/tmp"].split(",")
     requests = host.get("DeviceRequests") or ()
     return {
-        "no capability at all": host.get("CapDrop") == asked["cap_drop"],
+        "no capability at all": host.get("CapDrop") == contract_flags["cap_drop"],
         "a /tmp without devices and setuid": set(tmpfs) == _scratch(host),
-        "its seccomp profile": kept["its seccomp profile"]
+        "its seccomp profile": granted["its seccomp profile"]
         and f"seccomp={profile_text()}" in options,
-        "memory of its own": host.get("IpcMode") == asked["ipc_mode"],
-        "a bounded log": host.get("LogConfig") == asked["log_config"],
-        "no device but its GPUs": kept["no device but its GPUs"]
+        "memory of its own": host.get("IpcMode") == contract_flags["ipc_mode"],
+        "a bounded log": host.get("LogConfig") == contract_flags["log_config"],
+        "no device but its GPUs": granted["no device but its GPUs"]
         and [(each.get("Count") or 0, each.get("DeviceIDs")) for each in requests]
-        == [(0, each["DeviceIDs"]) for each in asked["device_requests"]],
-        "no name server": host.get("Dns") == asked["dns"],
+        == [(0, each["DeviceIDs"]) for each in contract_flags["device_requests"]],
+        "no name server": host.get("Dns") == contract_flags["dns"],
     }
 
 
-def _ulimits(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+def _ulimits(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
     return {
         str(limit["Name"]).removeprefix("RLIMIT_").lower(): (limit["Soft"], limit["Hard"])
-        for limit in told
+        for limit in entries
     }
 
 

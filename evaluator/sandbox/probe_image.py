@@ -49,8 +49,13 @@ def known_good(naming: Callable[[str], str]) -> KnownGood:
     loadable = Loadable(file)
     loadable.begin_layer().write(layer)
     loadable.end_layer(Layer(diff_id, len(layer)))
-    told = loadable.finish(digest, config, naming(f"sha256:{digest}"))
-    return KnownGood(f"sha256:{digest}", f"sha256:{told}", len(layer), file.getvalue())
+    manifest = loadable.finish(digest, config, naming(f"sha256:{digest}"))
+    return KnownGood(
+        digest=f"sha256:{digest}",
+        manifest_digest=f"sha256:{manifest}",
+        size_bytes=len(layer),
+        archive=file.getvalue(),
+    )
 
 
 def _program() -> bytes:

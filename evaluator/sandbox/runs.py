@@ -189,8 +189,8 @@ class Runs:
         """Give a container that has not started the processors that are free now."""
         if run.staged.cores:
             moved = self.containers.pin(container, run.staged.cores)
-            kept = run.staged if moved else replace(run.staged, cores=())
-            self._refuse_ungranted(container, replace(run, staged=kept))
+            staged = run.staged if moved else replace(run.staged, cores=())
+            self._refuse_ungranted(container, replace(run, staged=staged))
 
     def _refuse_ungranted(
         self, container: Container, run: Run, warnings: Sequence[str] = ()
@@ -206,17 +206,17 @@ class Runs:
     def _container(self, run: Run) -> Iterator[Container]:
         """Create the container, and remove it whatever happens."""
         staged, client = run.staged, self.connection.client
-        asked = flags(staged, run.contract)
+        options = flags(staged, run.contract)
         if self.connection.runtime:
-            asked["runtime"] = self.connection.runtime
+            options["runtime"] = self.connection.runtime
         if self.connection.podman:
-            asked = in_podmans_words(asked)
+            options = in_podmans_words(options)
         labels = {LABEL: run.submission_id, RUN_LABEL: str(staged.folder.resolve())}
         if staged.gpus:
             labels[GPUS_LABEL] = ",".join(staged.gpus)
         with our_fault("creating the container"):
             try:
-                made = client.api.create_container(
+                created = client.api.create_container(
                     run.image_digest,
                     user=f"{staged.uid}:{staged.uid}",
                     environment=environment(run.contract, staged.gpus),
@@ -230,16 +230,16 @@ class Runs:
                     # The default would hand the steward's proxy settings, with any password in
                     # them, to the container.
                     use_config_proxy=False,
-                    host_config=client.api.create_host_config(**asked),
+                    host_config=client.api.create_host_config(**options),
                 )
             except APIError as error:
                 raise _NotStarted(str(error.explanation or error)) from error
-            container = client.containers.get(made["Id"])
+            container = client.containers.get(created["Id"])
         try:
-            self._refuse_ungranted(container, run, made.get("Warnings") or ())
+            self._refuse_ungranted(container, run, created.get("Warnings") or ())
             yield container
         finally:
-            self.containers.remove(made["Id"])
+            self.containers.remove(created["Id"])
 
     def _wait(self, container: Container, deadline: float) -> bool:
         """Wait for the end and kill at the deadline; whether it ended by itself."""
@@ -327,6 +327,6 @@ def _log(container: Container, *, whole: bool) -> str:
     """Read the end of the log, or all of it, without what could steer a terminal."""
     with suppress(DockerException, requests.RequestException):
         log: bytes = container.logs(tail="all" if whole else LOG_LINES)
-        kept = log[-MOST_LOG:] if whole else log[-LOG_CHARACTERS:]
-        return printable(kept.decode("utf-8", errors="replace"))
+        part = log[-MOST_LOG:] if whole else log[-LOG_CHARACTERS:]
+        return printable(part.decode("utf-8", errors="replace"))
     return ""

@@ -179,8 +179,8 @@ def _spread(root: Path) -> None:
 def _lay_out(
     cases: Sequence[BlindedCase], contract: Contract, folder: Path, *, copying: bool
 ) -> Staged:
-    given = folder / "input"
-    images = given / "images"
+    inputs = folder / "input"
+    images = inputs / "images"
     images.mkdir(parents=True)
     # Names relative to an open folder: ten thousand long paths are not walked again and again.
     within = os.open(images, os.O_RDONLY | os.O_DIRECTORY)
@@ -194,7 +194,7 @@ def _lay_out(
             os.utime(case.case_id, (MTIME, MTIME), dir_fd=within)
     finally:
         os.close(within)
-    table = given / "cases.csv"
+    table = inputs / "cases.csv"
     with table.open("w", encoding="utf-8", newline="") as written:
         rows = csv.writer(written, lineterminator="\n")
         rows.writerow(["case_id", "n_files", *contract.visible])
@@ -203,10 +203,10 @@ def _lay_out(
             rows.writerow([case.case_id, len(case.files), *shown])
     _settle(table, 0o444)
     _settle(images, 0o755)
-    _settle(given, 0o755)
+    _settle(inputs, 0o755)
     predictions = folder / "predictions.csv"
     lay_empty(predictions)
-    return Staged(folder, given, predictions, len(cases))
+    return Staged(folder=folder, input=inputs, predictions=predictions, n_cases=len(cases))
 
 
 def lay_empty(predictions: Path) -> None:

@@ -60,12 +60,12 @@ def _crossed(named: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...
     )
 
 
-def _assumed(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
-    return tuple(sorted({**dict(ASSUMED), **given}.items()))
+def _assumed(values: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted({**dict(ASSUMED), **values}.items()))
 
 
-def _sorted(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(given.items()))
+def _sorted(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(values.items()))
 
 
 def _none_or_enough(replicates: int) -> int:
@@ -259,11 +259,11 @@ class AnalysisPlan:
         for figure, attribute in self.declared_gaps:
             names = (attribute,) if attribute in levels else attribute.split(" x ")
             columns = (levels[name] for name in names)
-            found = sorted({" x ".join(each) for each in zip(*columns, strict=True)})
-            if len(found) < 2:
+            crossed = sorted({" x ".join(each) for each in zip(*columns, strict=True)})
+            if len(crossed) < 2:
                 raise PlanError(
                     f"the gap {figure} by {attribute} compares nothing: all cases are "
-                    f"{found[0] if found else 'missing'!r}; declare a gap by an attribute that "
+                    f"{crossed[0] if crossed else 'missing'!r}; declare a gap by an attribute that "
                     "has two levels here"
                 )
 

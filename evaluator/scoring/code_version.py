@@ -54,7 +54,7 @@ _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
 _FORMERLY: dict[str, str] = {
-    "0.1.0+0015e4ff6613": "0.1.0+2a6b12942819",
+    "0.1.0+97aff5997150": "0.1.0+0015e4ff6613",
 }
 """The present version, and a former one whose code gives the same figures."""
 
@@ -81,5 +81,5 @@ def code_version() -> str:
 
 
 def former_version(code: str) -> str | None:
-    """The name that the same code had in releases of before, if it had another."""
+    """The name that the same code had in earlier releases, if it had another."""
     return _FORMERLY.get(code)

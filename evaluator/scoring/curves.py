@@ -99,9 +99,9 @@ def _decision(group: Group, confidence: float) -> Iterator[CurvePoint]:
     for threshold in DECISION_GRID:
         try:
             table = intervals.table_of(group, threshold, confidence)
-            found = intervals.makers(threshold, (), group.prevalence)["net_benefit"](table)
+            benefit = intervals.makers(threshold, (), group.prevalence)["net_benefit"](table)
         except UndefinedMetric:
             continue
-        if found.value is not None:
+        if benefit.value is not None:
             n = round(table.counts.tp + table.counts.fp)
-            yield CurvePoint(threshold, found.value, found.low, found.high, n)
+            yield CurvePoint(threshold, benefit.value, benefit.low, benefit.high, n)

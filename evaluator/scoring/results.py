@@ -160,8 +160,8 @@ def as_mapping(record: Any) -> dict[str, object]:
     if isinstance(record, Result):
         name = {"metric": str(record.figure)}
         return name | {field.name: getattr(record, field.name) for field in fields(record)[1:]}
-    found = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {name: each for name, each in found.items() if name not in _LATER or each}
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: each for name, each in values.items() if name not in _LATER or each}
 
 
 _LATER = frozenset({"parts", "task"})

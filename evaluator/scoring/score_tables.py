@@ -34,30 +34,30 @@ def score_tables(
     ``subgroups`` are scored beside those of the plan. Raises ScoringInputError.
     """
     plan = plan or AnalysisPlan()
-    wanted = (*plan.subgroups, *(name for names in plan.intersections for name in names))
+    attribute_names = (*plan.subgroups, *(name for names in plan.intersections for name in names))
     inputs = read_tables(
         predictions,
         truth,
-        subgroups=tuple(dict.fromkeys((*wanted, *subgroups))),
+        subgroups=tuple(dict.fromkeys((*attribute_names, *subgroups))),
         **reading,
     )
-    found = {}
-    for label, given in inputs.items():
+    evaluations = {}
+    for label, table in inputs.items():
         every = tuple(dict.fromkeys((*plan.subgroups, *subgroups)))
-        known = tuple(dict.fromkeys(_banded(name, given.attributes) for name in every))
-        here = replace(in_bands(plan, given.attributes), subgroups=known)
-        here.refuse_single_levels(given.attributes)
-        _refuse_off_scale(plan.threshold if threshold is None else threshold, given.scores)
-        found[label] = score(
-            given.y,
-            given.scores,
-            given.patient_id,
-            given.attributes,
-            here,
+        known = tuple(dict.fromkeys(_banded(name, table.attributes) for name in every))
+        own_plan = replace(in_bands(plan, table.attributes), subgroups=known)
+        own_plan.refuse_single_levels(table.attributes)
+        _refuse_off_scale(plan.threshold if threshold is None else threshold, table.scores)
+        evaluations[label] = score(
+            table.y,
+            table.scores,
+            table.patient_id,
+            table.attributes,
+            own_plan,
             threshold,
-            weights=given.weights,
+            weights=table.weights,
         )
-    return found
+    return evaluations
 
 
 def _refuse_off_scale(threshold: float | None, scores: Floats) -> None:

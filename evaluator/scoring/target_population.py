@@ -80,8 +80,8 @@ def _least_solved(
     rows = [np.ones(cells.shape[1]), weights[first]]
     rows += [(row == level).astype(float) for row in cells for level in np.unique(row)]
     known = np.stack(rows)
-    found, *_ = np.linalg.lstsq(known.T, np.eye(cells.shape[1]), rcond=None)
-    solved = np.abs(known.T @ found - np.eye(cells.shape[1])).max(axis=0) < 1e-9
+    solution, *_ = np.linalg.lstsq(known.T, np.eye(cells.shape[1]), rcond=None)
+    solved = np.abs(known.T @ solution - np.eye(cells.shape[1])).max(axis=0) < 1e-9
     sizes = [np.unique(patients[cell.ravel() == place]).size for place in np.flatnonzero(solved)]
     return min(sizes, default=None)
 
@@ -95,7 +95,7 @@ def _levels(
         of_case = [value(case, attribute) for case in cases]
         of_patient = [value(case, attribute) for case in first.values()]
         for level, share in shares.items():
-            mine = [case for case, here in zip(cases, of_case, strict=True) if here == level]
+            members = [case for case, own in zip(cases, of_case, strict=True) if own == level]
             n_patients = of_patient.count(level)
             rows.append(
                 TargetLevel(
@@ -103,9 +103,9 @@ def _levels(
                     level,
                     share,
                     n_patients / len(first),
-                    len(mine),
+                    len(members),
                     n_patients,
-                    sum(case.label for case in mine),
+                    sum(case.label for case in members),
                 )
             )
     return tuple(rows)

@@ -19,8 +19,8 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     Raises PortUnavailable where the port is taken or the host is not this machine's.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, place = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, place = addresses[0]
         # Without the protocol asyncio leaves Nagle's algorithm on, and each answer waits 40 ms.
         taken = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:

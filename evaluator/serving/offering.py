@@ -21,9 +21,9 @@ _ASK_SECONDS = 1.0
 
 def _with_files(installation: Installation, benchmark: Benchmark) -> Offered:
     """What the web process knows of a benchmark, with the files that it gives away."""
-    found = offered(benchmark)
-    folder = practice_folder(installation, benchmark.name) if found.practice else None
-    return replace(found, toml=benchmark.path.read_bytes(), practice_folder=folder)
+    offer = offered(benchmark)
+    folder = practice_folder(installation, benchmark.name) if offer.practice else None
+    return replace(offer, toml=benchmark.path.read_bytes(), practice_folder=folder)
 
 
 class OfferedBenchmarks(Mapping[str, Offered]):
@@ -44,10 +44,10 @@ class OfferedBenchmarks(Mapping[str, Offered]):
         self._now()
 
     def _now(self) -> dict[str, Offered]:
-        found = self._installed.now()
+        benchmarks = self._installed.now()
         with self._lock:
-            waiting = [each.name for each in found if each.name not in self._sealed]
-            changed = found is not self._seen
+            waiting = [each.name for each in benchmarks if each.name not in self._sealed]
+            changed = benchmarks is not self._seen
             if waiting and (changed or time.monotonic() >= self._ask_at):
                 sealed = {name for name in waiting if self._ledger.is_recorded("seal", name)}
                 self._sealed |= sealed
@@ -56,10 +56,10 @@ class OfferedBenchmarks(Mapping[str, Offered]):
             if changed:
                 self._offered = {
                     each.name: _with_files(self._installation, each)
-                    for each in found
+                    for each in benchmarks
                     if each.name in self._sealed
                 }
-                self._seen = found
+                self._seen = benchmarks
             return self._offered
 
     def __getitem__(self, name: str) -> Offered:

@@ -46,10 +46,10 @@ def settings_of(installation: Installation, address: str) -> ServiceSettings:
         raise SettingsError(f"sign-in by a provider lacks {missing}; set it, or none of the three")
     provider = (
         Provider(
-            values["ISSUER"],
-            values["CLIENT_ID"],
-            values["CLIENT_SECRET"],
-            os.environ.get("SEQUESTRA_OIDC_TITLE", "").strip() or "your institution",
+            issuer=values["ISSUER"],
+            client_id=values["CLIENT_ID"],
+            client_secret=values["CLIENT_SECRET"],
+            title=os.environ.get("SEQUESTRA_OIDC_TITLE", "").strip() or "your institution",
         )
         if all(values.values())
         else None

@@ -79,10 +79,10 @@ def announced(build: Build, *, card: bool) -> str:
 
 def install(say: Callable[[str], None]) -> None:
     """Install Sequestra, editable, with what trains and what tests it; raise SetUpError."""
-    found = re.search(r"^torch==[\w.]+", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found is not None
+    pin = re.search(r"^torch==[\w.]+", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert pin is not None
     card = has_card()
-    build = choose(found[0], card=card)
+    build = choose(pin[0], card=card)
     say(announced(build, card=card))
     free = shutil.disk_usage(sys.prefix).free / 1e9
     if free < build.on_disk:
@@ -107,7 +107,7 @@ def _would_install(requirement: str) -> set[str] | None:
     """Names of the distributions that pip would bring; None where it finds no such thing."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        asked = subprocess.run(
+        ended = subprocess.run(
             [
                 *_pip("install"),
                 *("--quiet", "--dry-run", "--ignore-installed", "--report", str(report)),
@@ -116,7 +116,7 @@ def _would_install(requirement: str) -> set[str] | None:
             capture_output=True,
             check=False,
         )
-        if asked.returncode:
+        if ended.returncode:
             return None
         document = json.loads(report.read_text(encoding="utf-8"))
     return {entry["metadata"]["name"].lower() for entry in document["install"]}

@@ -71,11 +71,11 @@ def _refuse_second(ledger: Ledger, name: str, cohort: Cohort) -> None:
             f"the cohort of {name!r} was sealed with its claims, and a claim that is declared "
             f"later can never count among them; declare it in a benchmark of its own"
         )
-    there = addendum.of(ledger, name)
-    if there is not None:
-        _declare(ledger, name, there)  # a process that was killed may have left this out
+    first = addendum.of(ledger, name)
+    if first is not None:
+        _declare(ledger, name, first)  # a process that was killed may have left this out
         raise ClaimsError(
-            f"claims were added to {name!r} on {there.sealed_at:.10} already, and two addenda "
+            f"claims were added to {name!r} on {first.sealed_at:.10} already, and two addenda "
             f"would share no alpha; declare others in a benchmark of their own"
         )
 
@@ -103,9 +103,9 @@ def _refuse_told(
     installation: Installation, benchmark: Benchmark, study: DeclaredStudy, cohort: Cohort
 ) -> None:
     """Raise ClaimsError where another benchmark tells, or told, figures of the same patients."""
-    mine = cohort.patients()
+    patients = cohort.patients()
     for name, theirs in claimed(installation, replace(benchmark, study=study)).patients.items():
-        if shared := mine & theirs:
+        if shared := patients & theirs:
             raise ClaimsError(
                 f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
                 f"which still takes submissions, and claims allow no case in two; retire "
@@ -116,7 +116,7 @@ def _refuse_told(
         if name == benchmark.name or not enclave.is_sealed(name):
             continue
         other = enclave.cohort(name)
-        shared = mine & other.patients()
+        shared = patients & other.patients()
         if shared and (n_runs := _n_read(installation, ledger, name, other)):
             raise ClaimsError(
                 f"{len(shared)} patients of {benchmark.name!r} are in the cohort of {name!r} too, "
@@ -139,13 +139,13 @@ def _read(file: Path, benchmark: Benchmark) -> tuple[str, DeclaredStudy]:
             f"{file.name} has [comparators], which are sealed with the labels; claims that are "
             f"added later compare with nobody: declare these in a benchmark of their own"
         )
-    for given in document:
-        if given not in TABLES:
-            raise ClaimsError(f"{file.name} {no_such_key(given, TABLES, 'table')}")
-    found = read_study(document.get("study"), document.get("claims"), None, file)
-    if found is None:
+    for key in document:
+        if key not in TABLES:
+            raise ClaimsError(f"{file.name} {no_such_key(key, TABLES, 'table')}")
+    declared = read_study(document.get("study"), document.get("claims"), None, file)
+    if declared is None:
         raise ClaimsError(f"{file.name} has no [[claims]]; give one table for each claim")
-    study = replace(found, intersections=benchmark.analysis.intersections)
+    study = replace(declared, intersections=benchmark.analysis.intersections)
     refuse_what_tells_too_much(benchmark.disclosure, benchmark.board, benchmark.path)
     bands = benchmark.cohort.criteria.age_bands
     refuse_unfit_groups(study, benchmark.analysis, bands, benchmark.path)

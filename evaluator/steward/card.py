@@ -85,7 +85,11 @@ def draw_card(
             (cut.hidden, cut.batches.hidden),
         ),
         inclusion=Inclusion(
-            min(chances), median(chances), max(chances), cut.certain_share, cut.excluded_share
+            lowest=min(chances),
+            median=median(chances),
+            highest=max(chances),
+            certain_share=cut.certain_share,
+            excluded_share=cut.excluded_share,
         ),
         estimand=plan.estimand,
         binding=cut.binding,
@@ -118,22 +122,22 @@ def _look_for_text(
 ) -> TextCheck:
     """Count the images with a line that looks like text, and list them where that is asked for."""
     case_of = {file: case for case in cohort for file in case.files}
-    found, looked = suspects(list(case_of), progress=progress)
+    with_text, looked = suspects(list(case_of), progress=progress)
     if listed_in is not None:
         written = io.StringIO(newline="")
         rows = csv.writer(written, lineterminator="\n")
         rows.writerow(["patient_id", "case_id", "file"])
-        rows.writerows([case_of[f].patient_id, case_of[f].case_id, f] for f in found)
+        rows.writerows([case_of[f].patient_id, case_of[f].case_id, f] for f in with_text)
         write_bytes(listed_in, written.getvalue().encode())
-    return TextCheck(len(found), looked)
+    return TextCheck(len(with_text), looked)
 
 
 def _checks(cohort: Cohort) -> SealChecks:
     report = cast("dict[str, Any]", cohort.report)
     return SealChecks(
-        WallCheck(**report["wall"]),
-        report["burned_in_annotation_files"],
-        report["compressed_files_with_a_comment"],
-        report["accepted"],
-        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
+        wall=WallCheck(**report["wall"]),
+        burned_in_files=report["burned_in_annotation_files"],
+        commented_files=report["compressed_files_with_a_comment"],
+        accepted=report["accepted"],
+        repeats=RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )

@@ -45,7 +45,9 @@ class Claimed:
 
     def said(self, cases: CaseTable) -> tuple[str, ...]:
         """A sentence for each benchmark whose patients are left out of these cases."""
-        shared = {name: int(_among(cases, mine).sum()) for name, mine in self.patients.items()}
+        shared = {
+            name: int(_among(cases, patients).sum()) for name, patients in self.patients.items()
+        }
         return tuple(
             f"{n} patients are left out of the pool: they are in the cohort of {name!r}, "
             f"{self.because(name)}"
@@ -76,7 +78,7 @@ def claimed(
                 f"[cohort] apart_from names {name!r}, which has no sealed cohort here"
                 f"{did_you_mean(name, known)}; seal it first, or leave it out"
             )
-    found = {name: enclave.cohort(name).patients() for name in named}
+    patients = {name: enclave.cohort(name).patients() for name in named}
     for name in installation.names():
         if name in {benchmark.name, *named, *ending} or not enclave.is_sealed(name):
             continue
@@ -86,8 +88,8 @@ def claimed(
             continue
         other = installation.benchmark(name)
         if not is_closed(ledger, name, other.period, other.quota, datetime.now(UTC).date()):
-            found[name] = cohort.patients()
-    return Claimed(found, frozenset(named))
+            patients[name] = cohort.patients()
+    return Claimed(patients, frozenset(named))
 
 
 def refuse_claimed(
@@ -109,5 +111,5 @@ def refuse_claimed(
 
 def _among(cases: CaseTable, patients: Collection[str]) -> NDArray[np.bool_]:
     """Which of the cases' patients are among others."""
-    found = pc.is_in(cases.patients, value_set=pa.array(patients, pa.large_string()))
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+    is_among = pc.is_in(cases.patients, value_set=pa.array(patients, pa.large_string()))
+    return np.asarray(is_among.to_numpy(zero_copy_only=False), np.bool_)

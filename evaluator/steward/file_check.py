@@ -82,23 +82,25 @@ def try_file(
         )
         return Tried(len(cases), tuple(problems))
     try:
-        found = foreseen(benchmark, pool, plan.seed)
+        prospect = foreseen(benchmark, pool, plan.seed)
     except MatchingError as refusal:
         return Tried(len(cases), (*problems, str(refusal)))
-    if found.refusal and not problems:
-        problems.append(found.refusal)
+    if prospect.refusal and not problems:
+        problems.append(prospect.refusal)
     if not any(each.startswith("claim ") for each in problems):
-        problems += _of_claims(benchmark, pool, found)
+        problems += _of_claims(benchmark, pool, prospect)
     if benchmark.study is not None and not problems:
-        problems += _hopeless(benchmark, pool, found)
-    hidden = [f"{group.name}: {group.held_back}" for group in found.subgroups if group.held_back]
-    return Tried(len(cases), tuple(problems), tuple(hidden), found)
+        problems += _hopeless(benchmark, pool, prospect)
+    hidden = [f"{group.name}: {group.held_back}" for group in prospect.subgroups if group.held_back]
+    return Tried(
+        n_cases=len(cases), problems=tuple(problems), hidden=tuple(hidden), prospect=prospect
+    )
 
 
-def _hopeless(benchmark: Benchmark, pool: CaseTable, found: Prospect) -> list[str]:
+def _hopeless(benchmark: Benchmark, pool: CaseTable, prospect: Prospect) -> list[str]:
     """Claims that a cohort of this pool would show with a power below 0.5."""
     try:
-        return list(hopeless(benchmark, (found, pool)))
+        return list(hopeless(benchmark, (prospect, pool)))
     except (PlanningError, ClaimsError) as problem:
         return [str(problem)]
 
@@ -116,22 +118,22 @@ def _unknown_levels(benchmark: Benchmark, cases: CaseTable) -> Iterator[str]:
     claims = () if benchmark.study is None else benchmark.study.claims
     named += [(f"claim {claim.name!r}", *each) for claim in claims for each in claim.within]
     occurring: dict[str, dict[str, int]] = {}
-    told: set[tuple[str, str, str]] = set()
+    reported: set[tuple[str, str, str]] = set()
     for where, attribute, level in named:
         for name, part in zip(attribute.split(" x "), level.split(" x "), strict=False):
             if name not in occurring:
                 occurring[name] = cases.patients_by(name)
-            there = occurring[name]
-            if part not in there and (where, name, part) not in told:
-                told.add((where, name, part))
+            levels = occurring[name]
+            if part not in levels and (where, name, part) not in reported:
+                reported.add((where, name, part))
                 yield (
                     f"{where} names {name} {part!r}, which no case has"
-                    f"{did_you_mean(part, there)}; the levels that occur, with their patients, are "
-                    f"{_listed(there)}: give one of these"
+                    f"{did_you_mean(part, levels)}; the levels that occur, with their patients, "
+                    f"are {_listed(levels)}: give one of these"
                 )
 
 
-def _of_claims(benchmark: Benchmark, pool: CaseTable, found: Prospect) -> Iterator[str]:
+def _of_claims(benchmark: Benchmark, pool: CaseTable, prospect: Prospect) -> Iterator[str]:
     """What keeps the claims from being sealed on a cohort of this pool."""
     study = benchmark.study
     try:
@@ -142,11 +144,11 @@ def _of_claims(benchmark: Benchmark, pool: CaseTable, found: Prospect) -> Iterat
         return
     problems = 0
     try:
-        for problem in of_hidden(study, pool, found.subgroups):
+        for problem in of_hidden(study, pool, prospect.subgroups):
             problems += 1
             yield problem
         said_by_comparators(study, benchmark.path.parent, pool)
-        if not problems and not found.refusal:
+        if not problems and not prospect.refusal:
             sealable(benchmark, study, pool)
     except ClaimsError as refusal:
         yield str(refusal)

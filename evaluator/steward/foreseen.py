@@ -23,7 +23,7 @@ def foreseen(benchmark: Benchmark, pool: CaseTable, seed: int) -> Prospect:
     """What a draw from ``pool``, the sequestered cases, would reach; nobody is drawn."""
     plan, analysis = benchmark.cohort, benchmark.analysis
     study = benchmark.study
-    found = prospect(
+    draw = prospect(
         pool,
         plan.drawn_target,
         plan.size,
@@ -39,7 +39,7 @@ def foreseen(benchmark: Benchmark, pool: CaseTable, seed: int) -> Prospect:
         least=(analysis.minimum_cases, analysis.minimum_per_class),
         crossed=study.single_attributes if study else (),
     )
-    return replace(found, subgroups=held_back(found.subgroups, benchmark))
+    return replace(draw, subgroups=held_back(draw.subgroups, benchmark))
 
 
 def held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgroup, ...]:
@@ -48,17 +48,21 @@ def held_back(groups: Sequence[Subgroup], benchmark: Benchmark) -> tuple[Subgrou
     A single one of an attribute takes the next smallest with it, or the total would give it away.
     """
     cell, analysis = benchmark.disclosure.minimum_cell, benchmark.analysis
-    told: list[Subgroup] = []
+    subgroups: list[Subgroup] = []
     for _, levels in groupby(groups, key=lambda group: group.attribute):
-        here = [replace(group, held_back=_too_small(group, cell, analysis)) for group in levels]
-        small = [group for group in here if group.held_back]
-        others = [group for group in here if not group.held_back]
+        of_attribute = [
+            replace(group, held_back=_too_small(group, cell, analysis)) for group in levels
+        ]
+        small = [group for group in of_attribute if group.held_back]
+        others = [group for group in of_attribute if not group.held_back]
         if len(small) == 1 and others and _smaller(small[0]) < cell:
             least = min(others, key=lambda group: (_smaller(group), group.level))
-            place = here.index(least)
-            here[place] = replace(least, held_back="withheld with the small one, to protect it")
-        told += here
-    return tuple(told)
+            place = of_attribute.index(least)
+            of_attribute[place] = replace(
+                least, held_back="withheld with the small one, to protect it"
+            )
+        subgroups += of_attribute
+    return tuple(subgroups)
 
 
 def _smaller(group: Subgroup) -> float:
@@ -87,16 +91,21 @@ def planned_gaps(analysis: AnalysisPlan) -> list[PlannedGap]:
     assumed = _assumed(analysis)
     weights = gap_weights(len(declared), primary=analysis.primary_gap is not None)
     return [
-        PlannedGap(figure, attribute, weight * (1.0 - analysis.confidence), assumed.get(figure))
+        PlannedGap(
+            figure=figure,
+            attribute=attribute,
+            alpha=weight * (1.0 - analysis.confidence),
+            assumed=assumed.get(figure),
+        )
         for (figure, attribute), weight in zip(declared, weights, strict=True)
     ]
 
 
 def _assumed(analysis: AnalysisPlan) -> dict[str, float]:
     """Assumed value of each figure; the false rates are what the true ones leave of 1."""
-    given = dict(analysis.assumed)
+    assumptions = dict(analysis.assumed)
     turned = {
-        "false_negative_rate": 1.0 - given["sensitivity"],
-        "false_positive_rate": 1.0 - given["specificity"],
+        "false_negative_rate": 1.0 - assumptions["sensitivity"],
+        "false_positive_rate": 1.0 - assumptions["specificity"],
     }
-    return {**turned, **given}
+    return {**turned, **assumptions}

@@ -64,10 +64,10 @@ def draw_next(
     """
     benchmark, _ = installation.sealed(name)
     ledger, enclave = installation.ledger(), installation.enclave()
-    there = ledger.read(lambda connection: retirement.next_draw(connection, name))
-    if there is not None:
+    successor_name = ledger.read(lambda connection: retirement.next_draw(connection, name))
+    if successor_name is not None:
         raise StewardError(
-            f"benchmark {name!r} has a next draw, {there!r}; draw the next one of that"
+            f"benchmark {name!r} has a next draw, {successor_name!r}; draw the next one of that"
         )
     successor = _install(installation, benchmark)
     draws = {each: enclave.cohort(each) for each in lineage(installation, name)}
@@ -94,9 +94,9 @@ def draw_next(
     n_shared = len(patients & reads.keys())
     if not ledger.is_recorded(RETIRED, name):
         ledger.record(RETIRED, name, "the steward has drawn the next one")
-    told = f"{n_shared} of {len(patients)} patients were drawn before"
-    ledger.record(NEXT_DRAW, name, f"{successor.name}; {told}")
-    return Drawn(successor.name, sealed, len(patients), n_shared)
+    overlap = f"{n_shared} of {len(patients)} patients were drawn before"
+    ledger.record(NEXT_DRAW, name, f"{successor.name}; {overlap}")
+    return Drawn(name=successor.name, sealed=sealed, n_patients=len(patients), n_shared=n_shared)
 
 
 def _match(
@@ -111,7 +111,7 @@ def _match(
     plan = successor.cohort
     pool = hidden_cases(installation, successor, catalog_folder)
     barred = claimed(installation, successor, before)
-    found = next_draw.draw_next(
+    drawn = next_draw.draw_next(
         barred.free(pool),
         reads,
         plan.drawn_target,
@@ -123,14 +123,14 @@ def _match(
         minimum=plan.minimum,
     )
     for name, earlier in before.items():
-        told = too_near(found.matched.cases, pool, earlier, successor.disclosure.minimum_cell)
-        if told:
+        problem = too_near(drawn.matched.cases, pool, earlier, successor.disclosure.minimum_cell)
+        if problem:
             raise StewardError(
-                f"the next draw and {name!r} would differ by {told}, and their figures by these "
+                f"the next draw and {name!r} would differ by {problem}, and their figures by these "
                 f"alone, so that a team which has seen one could be shown nothing of the other; "
                 f"add patients to the pool, or make the cohort smaller"
             )
-    matched = replace(found.matched, notes=(*found.matched.notes, *barred.said(pool)))
+    matched = replace(drawn.matched, notes=(*drawn.matched.notes, *barred.said(pool)))
     steward.keep_match(installation, successor, pool, matched)
 
 
@@ -141,13 +141,13 @@ def too_near(
 
     ``earlier`` has the case ids of the other cohort. Cases that left the pool since count for none.
     """
-    mine, whole = CaseTable.of(drawn), CaseTable.of(pool)
-    others = pa.array(sorted(earlier), mine.case_id.type)
-    here, there = (pc.is_in(table.case_id, value_set=others) for table in (mine, whole))
-    left = pc.and_not(there, pc.is_in(whole.case_id, value_set=mine.case_id))
+    cases, whole = CaseTable.of(drawn), CaseTable.of(pool)
+    others = pa.array(sorted(earlier), cases.case_id.type)
+    in_drawn, in_pool = (pc.is_in(table.case_id, value_set=others) for table in (cases, whole))
+    left = pc.and_not(in_pool, pc.is_in(whole.case_id, value_set=cases.case_id))
     sides = [
         table.label[np.asarray(which.to_numpy(zero_copy_only=False), np.bool_)]
-        for table, which in ((mine, pc.invert(here)), (whole, left))
+        for table, which in ((cases, pc.invert(in_drawn)), (whole, left))
     ]
     for side in sides:
         n_positive = int(side.sum())
@@ -164,10 +164,10 @@ def lineage(installation: Installation, name: str) -> list[str]:
         entry.content.partition(";")[0]: entry.subject
         for entry in ledger.chain.entries(event=NEXT_DRAW)
     }
-    found = [name]
-    while found[0] in before:
-        found.insert(0, before[found[0]])
-    return found
+    names = [name]
+    while names[0] in before:
+        names.insert(0, before[names[0]])
+    return names
 
 
 def _install(installation: Installation, benchmark: Benchmark) -> Benchmark:
@@ -180,18 +180,18 @@ def _install(installation: Installation, benchmark: Benchmark) -> Benchmark:
         file = Path(folder) / f"{name}.toml"
         file.write_text(text, encoding="utf-8")
         tables = benchmark.path.with_suffix("")
-        enclave, made = installation.enclave(), read_benchmark(file, tables, installed=True)
-        keep_comparators(enclave, made, comparators_folder(enclave, benchmark.name))
-        installation.install(made)
+        enclave, successor = installation.enclave(), read_benchmark(file, tables, installed=True)
+        keep_comparators(enclave, successor, comparators_folder(enclave, benchmark.name))
+        installation.install(successor)
     return installation.benchmark(name)
 
 
 def next_name(name: str) -> str:
     """The name of the next draw: chest-draw-2 after chest, chest-draw-3 after that."""
-    found = _DRAW.fullmatch(name)
-    if found is None:
+    match = _DRAW.fullmatch(name)
+    if match is None:
         return f"{name}-draw-2"
-    return f"{found['root']}-draw-{int(found['number']) + 1}"
+    return f"{match['root']}-draw-{int(match['number']) + 1}"
 
 
 def renamed(text: str, name: str, title: str) -> str:
@@ -199,12 +199,12 @@ def renamed(text: str, name: str, title: str) -> str:
 
     Raises StewardError where the file is written so that this cannot be done line by line.
     """
-    wanted = tomllib.loads(text)
-    table = wanted.setdefault("benchmark", {})
+    expected = tomllib.loads(text)
+    table = expected.setdefault("benchmark", {})
     number = name.rpartition("-")[2]
     plain = re.sub(r", draw [0-9]+$", "", title)
     table["name"], table["title"] = name, f"{plain}, draw {number}"
-    lines, inside, there = [], False, False
+    lines, inside, replaced = [], False, False
     for line in text.splitlines():
         header = re.match(r"\s*\[", line)
         if header:
@@ -213,14 +213,14 @@ def renamed(text: str, name: str, title: str) -> str:
             continue
         lines.append(line)
         if header and inside:
-            there = True
+            replaced = True
             lines += [f"{key} = {json.dumps(table[key])}" for key in ("name", "title")]
-    if not there:
+    if not replaced:
         lines += ["", "[benchmark]"]
         lines += [f"{key} = {json.dumps(table[key])}" for key in ("name", "title")]
-    made = "\n".join(lines) + "\n"
+    written = "\n".join(lines) + "\n"
     try:
-        same = tomllib.loads(made) == wanted
+        same = tomllib.loads(written) == expected
     except tomllib.TOMLDecodeError:
         same = False
     if not same:
@@ -228,4 +228,4 @@ def renamed(text: str, name: str, title: str) -> str:
             "the benchmark's file has its name or title in more than one line; write each in one "
             'line of the table [benchmark], as name = "chest"'
         )
-    return made
+    return written

@@ -23,7 +23,7 @@ from evaluator.planning.study_plan import (
     RUNS,
     Basis,
     StudyPlan,
-    basis,
+    basis_of,
     plan,
     too_small,
 )
@@ -64,18 +64,18 @@ def planned(
     path = Path(benchmark)
     installation = None
     if path.suffix == ".toml" or path.is_file():
-        found = read_benchmark(path)
+        of = read_benchmark(path)
     else:
         installation = Installation.existing(home)
-        found = installation.benchmark(benchmark)
+        of = installation.benchmark(benchmark)
     read = None if pilot is None else read_pilot(pilot)
     pool = notes = None
     if catalog_folder is not None:
-        pool, notes = _pool(found, installation, catalog_folder)
-    standing = basis(found, options, pool=pool, pilot=read)
+        pool, notes = _pool(of, installation, catalog_folder)
+    standing = basis_of(of, options, pool=pool, pilot=read)
     for sentence in too_small(standing, runs):
         raise PlanningError(sentence)
-    return _planned(standing, found.name, runs, notes or ())
+    return _planned(standing, of.name, runs, notes or ())
 
 
 def planned_draw(
@@ -89,17 +89,17 @@ def planned_draw(
     if benchmark.study is None:
         return Group()
     try:
-        found = _planned_draw(installation, benchmark, catalog_folder)
+        study = _planned_draw(installation, benchmark, catalog_folder)
     except (PlanningError, ClaimsError) as problem:
         return styled(f"no plan of the study: {problem}")
-    return printed(found.plan, found.basis.study, found.errors, found.notes)
+    return printed(study.plan, study.basis.study, study.errors, study.notes)
 
 
 def _planned_draw(
     installation: Installation, benchmark: Benchmark, catalog_folder: Path
 ) -> Planned:
     pool, notes = _pool(benchmark, installation, catalog_folder)
-    standing = basis(benchmark, pool=pool)
+    standing = basis_of(benchmark, pool=pool)
     small = tuple(too_small(standing, RUNS))
     return _planned(standing, benchmark.name, RUNS, (*small, *notes))
 
@@ -107,8 +107,8 @@ def _planned_draw(
 def _planned(standing: Basis, name: str, runs: int, notes: tuple[str, ...]) -> Planned:
     cohort = standing.ground.cohort
     simulated = () if cohort is None else errors_at_goal(standing.study, cohort, standing.truths)
-    made = plan(standing, name, runs=runs, used=Levels.of(simulated))
-    return Planned(made, standing, simulated, notes)
+    study = plan(standing, name, runs=runs, used=Levels.of(simulated))
+    return Planned(plan=study, basis=standing, errors=simulated, notes=notes)
 
 
 def _pool(
@@ -141,10 +141,10 @@ def _pool(
             "no patient is sequestered, so the pool gives no cohort; raise sequestered_share, or "
             "give a larger catalog"
         )
-    found = foreseen(benchmark, hidden, seed)
-    if found.refusal:
-        raise PlanningError(found.refusal)
-    return (found, hidden), notes
+    prospect = foreseen(benchmark, hidden, seed)
+    if prospect.refusal:
+        raise PlanningError(prospect.refusal)
+    return (prospect, hidden), notes
 
 
 def read_pilot(path: Path) -> Pilot:

@@ -130,15 +130,15 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
     cases, place = selected.cases, _assigned(selected.cases, assigned.parts)
     is_hidden = assigned.parts.sequestered[place]
     opened, hidden = cases.take(~is_hidden), cases.take(is_hidden)
-    found, inclusion = _read_matched(installation, benchmark)
-    names = pa.array(sorted(found["drawn"]), pa.large_string())
+    matched, inclusion = _read_matched(installation, benchmark)
+    names = pa.array(sorted(matched["drawn"]), pa.large_string())
     in_hidden = places(names, hidden.case_id)
     if (lost := int((in_hidden < 0).sum())) > 0:
         raise StewardError(
             f"{lost} of the {len(names)} matched cases are not in the "
             f"sequestered part of this catalog; run `sequestra match {benchmark.name}` again"
         )
-    if found.get("pool") != digest_of(hidden):
+    if matched.get("pool") != digest_of(hidden):
         raise StewardError(
             "a patient, a label or an attribute of the sequestered part has changed since the "
             "match, so the cohort's target and minimum may no longer hold; give the catalog of "
@@ -159,9 +159,9 @@ def cut_of(installation: Installation, benchmark: Benchmark, catalog_folder: Pat
         cohort=pool.take(drawn),
         inclusion=probability,
         chance=probability * (n_of_patient if benchmark.cohort.cases_per_patient == "one" else 1),
-        certain_share=found["certain_share"],
-        excluded_share=found["excluded_share"],
-        binding=tuple(found["binding"]),
+        certain_share=matched["certain_share"],
+        excluded_share=matched["excluded_share"],
+        binding=tuple(matched["binding"]),
         batches=Arrivals(
             assigned.batches, *(assigned.batch[place[side]] for side in (~is_hidden, is_hidden))
         ),

@@ -130,8 +130,8 @@ def match(installation: Installation, benchmark: Benchmark, catalog_folder: Path
         tolerance=plan.tolerance,
         minimum=plan.minimum,
     )
-    told = replace(matched, notes=(*matched.notes, *barred.said(hidden)))
-    return keep_match(installation, benchmark, hidden, told)
+    with_notes = replace(matched, notes=(*matched.notes, *barred.said(hidden)))
+    return keep_match(installation, benchmark, hidden, with_notes)
 
 
 def keep_match(
@@ -162,8 +162,8 @@ def foresee(installation: Installation, benchmark: Benchmark, catalog_folder: Pa
     hidden = hidden_cases(installation, benchmark, catalog_folder)
     seed = installation.enclave().seed(benchmark.cohort.seed, "matching")
     barred = claimed(installation, benchmark)
-    found = foreseen(benchmark, barred.free(hidden), seed)
-    return replace(found, notes=(*found.notes, *barred.said(hidden)))
+    prospect = foreseen(benchmark, barred.free(hidden), seed)
+    return replace(prospect, notes=(*prospect.notes, *barred.said(hidden)))
 
 
 def assigned(installation: Installation) -> Parts:
@@ -249,7 +249,13 @@ def seal_cohort(
         comparators=claims.comparators,
         progress=act(progress, "sealing cases"),
     )
-    return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
+    return _recorded(
+        installation,
+        Sealed(
+            cohort=cohort, deviations=deviations, shortcuts=shortcuts, wall=wall, repeats=repeats
+        ),
+        accepted,
+    )
 
 
 def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
@@ -317,10 +323,10 @@ def _shortcuts(
     accepted: Accepted,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[Shortcut, ...]:
-    found = header_audit(cut.cohort, benchmark, progress)
+    findings = header_audit(cut.cohort, benchmark, progress)
     if not accepted.shortcuts.strip():
-        refuse_alarms(found)
-    return found
+        refuse_alarms(findings)
+    return findings
 
 
 def header_audit(
@@ -349,15 +355,15 @@ def _repeated(
     files = [case.files for case in cut.pool]
     prints = looked.look(files, _pictures(installation), pictures=look, progress=progress)
     drawn = frozenset(case.case_id for case in cut.cohort)
-    found = repeated_pictures.repeats(cut.pool, drawn, prints)
+    counts = repeated_pictures.repeats(cut.pool, drawn, prints)
     path = repeats_list(installation, benchmark)
-    if found:
-        write_bytes(path, repeated_pictures.table(found))
+    if counts:
+        write_bytes(path, repeated_pictures.table(counts))
     else:
         path.unlink(missing_ok=True)
     if not accepted.look_alikes.strip():
-        repeated_pictures.refuse(found, path)
-    return repeated_pictures.counts(found, len(prints.digests), looked=look)
+        repeated_pictures.refuse(counts, path)
+    return repeated_pictures.counts(counts, len(prints.digests), looked=look)
 
 
 def act(
@@ -371,21 +377,21 @@ def as_sealed(cohort: Cohort) -> Sealed:
     """What a cohort's own report says of the checks before it was sealed, by an earlier process."""
     report = cast("dict[str, Any]", cohort.report)
     return Sealed(
-        cohort,
-        tuple(Deviation(**row) for row in report["deviations"]),
-        tuple(Shortcut(**row) for row in report["shortcuts"]),
-        WallCheck(**report["wall"]),
-        RepeatCounts(**report["repeats"]) if "repeats" in report else None,
+        cohort=cohort,
+        deviations=tuple(Deviation(**row) for row in report["deviations"]),
+        shortcuts=tuple(Shortcut(**row) for row in report["shortcuts"]),
+        wall=WallCheck(**report["wall"]),
+        repeats=RepeatCounts(**report["repeats"]) if "repeats" in report else None,
     )
 
 
 def _recorded(installation: Installation, sealed: Sealed, accepted: Accepted) -> Sealed:
-    said = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
-    said += [f"{what.replace('_', ' ')} accepted" for what, why in asdict(accepted).items() if why]
+    parts = [sealed.cohort.digest, f"pictures {'' if sealed.wall.looked else 'not '}compared"]
+    parts += [f"{what.replace('_', ' ')} accepted" for what, why in asdict(accepted).items() if why]
     ledger, study = installation.ledger(), sealed_study.of(sealed.cohort)
     if study is not None:
         ledger.verdicts.declare(sealed.cohort.name, study.digest, study.study.looks)
-    ledger.record("seal", sealed.cohort.name, "; ".join(said))
+    ledger.record("seal", sealed.cohort.name, "; ".join(parts))
     return sealed
 
 

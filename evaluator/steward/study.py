@@ -47,13 +47,13 @@ def keep_comparators(enclave: Enclave, benchmark: Benchmark, folder: Path) -> No
         return
     read_comparators(benchmark.study, folder)
     check_panels(benchmark.panels, folder)
-    kept = comparators_folder(enclave, benchmark.name)
+    destination = comparators_folder(enclave, benchmark.name)
     against = {} if benchmark.study is None else benchmark.study.comparators
     files = [each.file for each in against.values()]
     files += [each.file for each in benchmark.panels.values()]
     for file in dict.fromkeys(files):
-        kept.mkdir(mode=0o700, exist_ok=True)
-        write_bytes(kept / file, (folder / file).read_bytes())
+        destination.mkdir(mode=0o700, exist_ok=True)
+        write_bytes(destination / file, (folder / file).read_bytes())
 
 
 def read_comparators(study: DeclaredStudy | None, folder: Path) -> tuple[ComparatorTable, ...]:
@@ -98,9 +98,9 @@ def fixed(
     """A study on these cases, the comparators' tables lying in ``folder``; raise ClaimsError."""
     for problem in hidden_groups(declared, benchmark, cases):
         raise ClaimsError(problem)
-    said = said_by_comparators(declared, folder, cases)
+    answers = said_by_comparators(declared, folder, cases)
     reads = said_by_panels(benchmark.panels, folder, cases)
-    return ToSeal(sealed_study.sealed(declared, cases, said), said | reads or None)
+    return ToSeal(sealed_study.sealed(declared, cases, answers), answers | reads or None)
 
 
 def sealable(benchmark: Benchmark, declared: DeclaredStudy, pool: CaseTable) -> ToSeal:
@@ -132,11 +132,11 @@ def hidden_groups(
         with_positive, with_negative = (x.patients_by(attribute) for x in (positive, negative))
         groups += [
             Subgroup(
-                attribute,
-                level,
-                float(with_positive.get(level, 0)),
-                float(with_negative.get(level, 0)),
-                None,
+                attribute=attribute,
+                level=level,
+                positives=float(with_positive.get(level, 0)),
+                negatives=float(with_negative.get(level, 0)),
+                half_width=None,
             )
             for level in drawn.variable(attribute).levels
         ]

@@ -40,11 +40,11 @@ def given(enclave: Enclave, submission_id: str, cohort_digest: str) -> Answer | 
 
 def keep(enclave: Enclave, answer: Answer) -> Answer:
     """Store an answer; where the submission has one already, that one stands and is given back."""
-    mine = (ANSWERS.c.submission_id == answer.submission_id) & (
+    of_submission = (ANSWERS.c.submission_id == answer.submission_id) & (
         ANSWERS.c.cohort_digest == answer.cohort_digest
     )
     with enclave.transaction() as connection:
-        row = connection.execute(select(ANSWERS).where(mine)).one_or_none()
+        row = connection.execute(select(ANSWERS).where(of_submission)).one_or_none()
         if row is not None:
             return _answer(row)
         connection.execute(

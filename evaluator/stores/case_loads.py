@@ -25,11 +25,11 @@ def keep_drawn(enclave: Enclave, cohort: Cohort) -> None:
 
 def shared(enclave: Enclave, cohort_digest: str) -> Mapping[str, int]:
     """For each stored cohort, how many cases it shares with this one; itself has all of its own."""
-    mine, other = DRAWN.alias(), DRAWN.alias()
+    own, other = DRAWN.alias(), DRAWN.alias()
     query = (
         select(other.c.cohort_digest, func.count())
-        .join(mine, mine.c.case_id == other.c.case_id)
-        .where(mine.c.cohort_digest == cohort_digest)
+        .join(own, own.c.case_id == other.c.case_id)
+        .where(own.c.cohort_digest == cohort_digest)
         .group_by(other.c.cohort_digest)
     )
     with enclave.transaction() as connection:
@@ -46,11 +46,11 @@ def runs(enclave: Enclave) -> Mapping[str, int]:
 def loads(enclave: Enclave) -> Mapping[str, int]:
     """For each case that was ever drawn, how many runs read it: its load."""
     of_cohort = runs(enclave)
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with enclave.transaction() as connection:
         for row in connection.execute(select(DRAWN)):
-            found[row.case_id] = found.get(row.case_id, 0) + of_cohort.get(row.cohort_digest, 0)
-    return found
+            counts[row.case_id] = counts.get(row.case_id, 0) + of_cohort.get(row.cohort_digest, 0)
+    return counts
 
 
 def met_before(enclave: Enclave, cohort: Cohort, submissions: Collection[str]) -> frozenset[str]:
@@ -66,5 +66,7 @@ def met_before(enclave: Enclave, cohort: Cohort, submissions: Collection[str]) -
             if row.submission_id in submissions
         }
         drawn = select(DRAWN.c.case_id).where(DRAWN.c.cohort_digest.in_(others))
-        met = set(connection.execute(drawn).scalars())
-    return frozenset(sealed for sealed, (source, _) in cohort.sources().items() if source in met)
+        patients = set(connection.execute(drawn).scalars())
+    return frozenset(
+        sealed for sealed, (source, _) in cohort.sources().items() if source in patients
+    )

@@ -33,30 +33,34 @@ def before(
 
     Those of other cohorts come with the number of cases that the two cohorts share.
     """
-    mine = (DECIDED.c.submission_id == submission.submission_id) & (DECIDED.c.evaluation_key == key)
+    of_evaluation = (DECIDED.c.submission_id == submission.submission_id) & (
+        DECIDED.c.evaluation_key == key
+    )
     query = select(DECIDED).where(DECIDED.c.team == submission.team.casefold())
     with enclave.transaction() as connection:
-        own = connection.execute(select(DECIDED.c.number).where(mine)).scalar_one_or_none()
+        own = connection.execute(select(DECIDED.c.number).where(of_evaluation)).scalar_one_or_none()
         if own is not None:
             query = query.where(DECIDED.c.number < own)
         newest = query.order_by(DECIDED.c.number.desc()).limit(MOST_BESIDE)
         rows = connection.execute(newest).all()[::-1]
     of_cohort: dict[str, Shared | None] = {cohort.digest: None}
-    found = []
+    earlier = []
     for row in rows:
         release = Release.from_json(zlib.decompress(row.document).decode())
         if row.cohort_digest not in of_cohort:
             of_cohort[row.cohort_digest] = _shared(enclave, cohort, release)
-        found.append(Earlier(release, of_cohort[row.cohort_digest]))
-    return tuple(found)
+        earlier.append(Earlier(release, of_cohort[row.cohort_digest]))
+    return tuple(earlier)
 
 
 def keep(enclave: Enclave, key: str, cohort: Cohort, release: Release) -> None:
     """Remember a release as it was first decided, and which cases its cohort has."""
     case_loads.keep_drawn(enclave, cohort)
-    mine = (DECIDED.c.submission_id == release.submission_id) & (DECIDED.c.evaluation_key == key)
+    of_evaluation = (DECIDED.c.submission_id == release.submission_id) & (
+        DECIDED.c.evaluation_key == key
+    )
     with enclave.transaction() as connection:
-        if connection.execute(select(DECIDED.c.number).where(mine)).first() is None:
+        if connection.execute(select(DECIDED.c.number).where(of_evaluation)).first() is None:
             connection.execute(
                 insert(DECIDED).values(
                     submission_id=release.submission_id,
@@ -78,10 +82,10 @@ def _shared(enclave: Enclave, cohort: Cohort, other: Release) -> Shared:
     both = [case for case in cohort.cases() if sources[case.case_id][0] in theirs]
     positive = sum(case.label for case in both)
     return Shared(
-        positive,
-        len(both) - positive,
-        _has_same_label(enclave, cohort, other),
-        frozenset(case.case_id for case in both),
+        n_positive=positive,
+        n_negative=len(both) - positive,
+        same_label=_has_same_label(enclave, cohort, other),
+        case_ids=frozenset(case.case_id for case in both),
     )
 
 

@@ -237,8 +237,8 @@ class Enclave:
         """The submission whose stored run has this key, or None."""
         query = select(RUNS.c.submission_id).where(RUNS.c.run_key == run_key)
         with self._transaction() as connection:
-            found = connection.execute(query).scalar_one_or_none()
-        return None if found is None else str(found)
+            run = connection.execute(query).scalar_one_or_none()
+        return None if run is None else str(run)
 
     def record_stages(self, submission_id: str, times: Sequence[StageTime]) -> None:
         """Append what stages took."""
@@ -294,11 +294,14 @@ class Enclave:
     def keep_evaluation(self, submission_id: str, key: str, evaluation: Evaluation) -> None:
         """Store an evaluation; the same one again (after a cut-off run) changes nothing."""
         document = json.dumps(evaluation, default=as_mapping, sort_keys=True)
-        mine = (EVALUATIONS.c.submission_id == submission_id) & (
+        of_evaluation = (EVALUATIONS.c.submission_id == submission_id) & (
             EVALUATIONS.c.evaluation_key == key
         )
         with self._transaction() as connection:
-            if connection.execute(select(EVALUATIONS.c.number).where(mine)).first() is None:
+            if (
+                connection.execute(select(EVALUATIONS.c.number).where(of_evaluation)).first()
+                is None
+            ):
                 connection.execute(
                     insert(EVALUATIONS).values(
                         submission_id=submission_id,
@@ -329,8 +332,10 @@ class Enclave:
     @staticmethod
     def _held(connection: Connection, submission_id: str) -> tuple[str, str] | None:
         query = select(HELD.c.evaluation_key, HELD.c.document)
-        mine = query.where(HELD.c.submission_id == submission_id)
-        row = connection.execute(mine.order_by(HELD.c.number.desc()).limit(1)).one_or_none()
+        of_submission = query.where(HELD.c.submission_id == submission_id)
+        row = connection.execute(
+            of_submission.order_by(HELD.c.number.desc()).limit(1)
+        ).one_or_none()
         return None if row is None else (row.evaluation_key, row.document)
 
     def keep_release(self, submission_id: str, key: str, document: str) -> None:

@@ -75,13 +75,13 @@ class HeldResults:
             document = connection.execute(query).scalar_one_or_none()
         return None if document is None else read_evaluation(document)
 
-    def verdict(self, submission_id: str, told: str) -> StudyVerdict | None:
+    def verdict(self, submission_id: str, document: str) -> StudyVerdict | None:
         """The whole verdict on declared claims, every count exact; None where none is kept.
 
         ``told`` is the document that the ledger has of it.
         """
         with self._reading() as connection:
-            return study_verdicts.read(connection, submission_id, told)
+            return study_verdicts.read(connection, submission_id, document)
 
     def waiting(self) -> set[str]:
         """The submissions that ever had a document to decide on."""

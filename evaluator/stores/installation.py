@@ -50,8 +50,8 @@ class Installation:
     @property
     def ledger_url(self) -> str:
         """The database URL of the public store."""
-        here = self.root.resolve() / "public" / "ledger.sqlite"
-        return os.environ.get("SEQUESTRA_LEDGER", "").strip() or f"sqlite:///{here}"
+        file = self.root.resolve() / "public" / "ledger.sqlite"
+        return os.environ.get("SEQUESTRA_LEDGER", "").strip() or f"sqlite:///{file}"
 
     @property
     def drop(self) -> Path:
@@ -62,14 +62,14 @@ class Installation:
     @property
     def accounts_url(self) -> str:
         """The database URL of the service's own store: people, teams, tokens, sessions."""
-        here = self.root.resolve() / "service" / "accounts.sqlite"
-        return os.environ.get("SEQUESTRA_ACCOUNTS", "").strip() or f"sqlite:///{here}"
+        file = self.root.resolve() / "service" / "accounts.sqlite"
+        return os.environ.get("SEQUESTRA_ACCOUNTS", "").strip() or f"sqlite:///{file}"
 
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps the runs."""
-        here = self.root.resolve() / "mlflow" / "mlflow.db"
-        return configured_tracker() or f"sqlite:///{here}"
+        file = self.root.resolve() / "mlflow" / "mlflow.db"
+        return configured_tracker() or f"sqlite:///{file}"
 
     @property
     def artifacts(self) -> Path:
@@ -128,14 +128,14 @@ class Installation:
         from evaluator.benchmark.specification import read_benchmark
 
         names = self.names()
-        kept = self._benchmarks / f"{name}.toml"
+        file = self._benchmarks / f"{name}.toml"
         if name not in names:
-            there = ", ".join(names) or "none"
+            present = ", ".join(names) or "none"
             raise InstallationError(
-                f"no benchmark {name!r} in {self.root}; installed: {there}. "
+                f"no benchmark {name!r} in {self.root}; installed: {present}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
-        return read_benchmark(kept, self._tables(name), installed=True)
+        return read_benchmark(file, self._tables(name), installed=True)
 
     def benchmarks(self) -> list[Benchmark]:
         """Read every installed benchmark, by name."""
@@ -143,8 +143,8 @@ class Installation:
 
     def benchmark_files(self) -> tuple[tuple[str, int, int], ...]:
         """Name, time of change (ns) and size (bytes) of each installed benchmark's file."""
-        told = ((path.name, path.stat()) for path in sorted(self._benchmarks.glob("*.toml")))
-        return tuple((name, found.st_mtime_ns, found.st_size) for name, found in told)
+        files = ((path.name, path.stat()) for path in sorted(self._benchmarks.glob("*.toml")))
+        return tuple((name, status.st_mtime_ns, status.st_size) for name, status in files)
 
     def names(self) -> list[str]:
         """The installed benchmarks' names, in order."""

@@ -30,18 +30,18 @@ def keep(enclave: Enclave, submission_id: str, verdict: StudyVerdict) -> None:
             )
 
 
-def whole(enclave: Enclave, submission_id: str, told: str) -> StudyVerdict | None:
+def whole(enclave: Enclave, submission_id: str, shown: str) -> StudyVerdict | None:
     """The verdict that the ledger tells as ``told``; None where the enclave lacks it."""
     with enclave.transaction() as connection:
-        return read(connection, submission_id, told)
+        return read(connection, submission_id, shown)
 
 
-def read(connection: Connection, submission_id: str, told: str) -> StudyVerdict | None:
+def read(connection: Connection, submission_id: str, shown: str) -> StudyVerdict | None:
     """The same, over a connection to the enclave's database."""
     query = select(STUDY_VERDICTS.c.document).where(STUDY_VERDICTS.c.submission_id == submission_id)
     documents = connection.execute(query.order_by(STUDY_VERDICTS.c.number)).scalars().all()
     for document in documents:  # the first that was kept, whatever a later build would say
-        found = StudyVerdict.from_json(document)
-        if found.told_document() == told:
-            return found
+        verdict = StudyVerdict.from_json(document)
+        if verdict.told_document() == shown:
+            return verdict
     return None

@@ -45,15 +45,15 @@ class Scores:
 
     def as_document(self) -> dict[str, object]:
         """The figures of a document; those of outputs where there are several."""
-        found = {**asdict(self), "constant": self.constant}
-        del found["of_outputs"], found["drawn"]
-        found |= {"drawn": list(self.drawn)} if self.drawn else {}
+        fields = {**asdict(self), "constant": self.constant}
+        del fields["of_outputs"], fields["drawn"]
+        fields |= {"drawn": list(self.drawn)} if self.drawn else {}
         if self.prediction_probability is None:
-            del found["prediction_probability"]
+            del fields["prediction_probability"]
         if self.of_outputs:
             outputs = {name: each.as_document() for name, each in self.of_outputs.items()}
-            found["of_outputs"] = outputs
-        return found
+            fields["of_outputs"] = outputs
+        return fields
 
     @property
     def constant(self) -> bool:
@@ -77,17 +77,17 @@ def look_of(
     known = {name for case in blinded.values() for name in case.targets}
     if tuple(outputs) == ("grade",) and known == {"grade"}:
         reference = [case.targets["grade"] for case in blinded.values()]
-        found = _look_of_one(label, score[:, 0])
-        return replace(found, prediction_probability=_of_grades(reference, score[:, 0]))
+        scores = _look_of_one(label, score[:, 0])
+        return replace(scores, prediction_probability=_of_grades(reference, score[:, 0]))
     if len(outputs) < 2 or known.isdisjoint(outputs):
         return _look_of_one(label, score[:, 0])
     targets = [[case.targets.get(name) for name in outputs] for case in blinded.values()]
     target = np.array(targets, dtype=np.float64)  # None becomes NaN
     each_output = {
-        name: _look_of_one(target[there, place], score[there, place])
+        name: _look_of_one(target[has_target, place], score[has_target, place])
         for place, name in enumerate(outputs)
-        for there in [~np.isnan(target[:, place])]
-        if there.any()
+        for has_target in [~np.isnan(target[:, place])]
+        if has_target.any()
     }
     return Scores(
         n_positive=int(label.sum()),
@@ -106,9 +106,9 @@ def _of_grades(reference: Sequence[float | None], grade: NDArray[np.float64]) ->
     from metrics.grades.intervals import prediction_probability
 
     known = np.array(reference, dtype=np.float64)  # None becomes NaN
-    there = ~np.isnan(known)
+    has_grade = ~np.isnan(known)
     try:
-        return prediction_probability(known[there], grade[there])
+        return prediction_probability(known[has_grade], grade[has_grade])
     except UndefinedMetric:
         return None
 

@@ -62,6 +62,6 @@ def figures(released: Release) -> str:
         of = [part] if released.parts else []
         for result in results:
             estimate = as_mapping(result.estimate)
-            told = ["" if estimate[name] is None else estimate[name] for name in COLUMNS[3:]]
-            rows.writerow([result.metric, result.attribute, result.level, *told, *of])
+            values = ["" if estimate[name] is None else estimate[name] for name in COLUMNS[3:]]
+            rows.writerow([result.metric, result.attribute, result.level, *values, *of])
     return text.getvalue()

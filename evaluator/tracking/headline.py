@@ -40,10 +40,10 @@ MOST_GROUPS = 24
 
 def headline(release: Release, primary: str) -> list[Result]:
     """The figures over all cases, the primary one first."""
-    found = {result.metric: result for result in release.results if result.group == OVERALL}
-    of_task = [name for name in found if FigureName.read(name).kind is Kind.PLAIN]
+    by_metric = {result.metric: result for result in release.results if result.group == OVERALL}
+    of_task = [name for name in by_metric if FigureName.read(name).kind is Kind.PLAIN]
     names = dict.fromkeys((primary, *(of_task[:MOST_OF_TASK] if release.task else HEADLINE)))
-    return [found[name] for name in names if name in found]
+    return [by_metric[name] for name in names if name in by_metric]
 
 
 def groups(release: Release, primary: str) -> list[Result]:
@@ -75,20 +75,20 @@ def parts(release: Release) -> list[Result]:
 
 def named(release: Release, primary: str) -> Sequence[tuple[str, Result]]:
     """The primary gap, its test, and the group that is worst off, under names of their own."""
-    found: list[tuple[str, Result]] = []
+    rows: list[tuple[str, Result]] = []
     if release.declared_gaps:
         metric, attribute = release.declared_gaps[0]
         of = FigureName.read(metric)
-        for name, wanted, level in (
+        for name, figure, level in (
             (PRIMARY_GAP, of.of_kind(Kind.GAP), MAX_MIN),
             (PRIMARY_GAP_P, of.of_kind(Kind.GAP_P_ADJUSTED), ALL_LEVELS),
         ):
-            found += [
+            rows += [
                 (name, result)
                 for result in release.results
-                if result.figure == wanted and result.group == (attribute, level)
+                if result.figure == figure and result.group == (attribute, level)
             ]
     worst = worst_group(release, primary)
     if worst is not None:
-        found.append((WORST_GROUP, worst))
-    return found
+        rows.append((WORST_GROUP, worst))
+    return rows

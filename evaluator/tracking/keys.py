@@ -48,13 +48,13 @@ def keys(names: Sequence[Named]) -> Mapping[Named, str]:
     }
 
 
-def document(found: Mapping[Named, str]) -> str:
+def document(names: Mapping[Named, str]) -> str:
     """The text of KEYS_FILE."""
-    told = {
+    rows = {
         key: dict(zip(("figure", "attribute", "level"), name, strict=True))
-        for name, key in found.items()
+        for name, key in names.items()
     }
-    return json.dumps(told, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(rows, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _plain(name: Named) -> str | None:

@@ -73,8 +73,8 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
     if not waiting:
         return
     refused: list[tuple[PublishedRelease, str]] = []
-    if said := _unreachable(installation.tracking_uri):
-        raise _waits(waiting[0], said, len(waiting))
+    if problem := _unreachable(installation.tracking_uri):
+        raise _waits(waiting[0], problem, len(waiting))
     for number, published in enumerate(waiting):
         try:
             sheet = fact_sheet(ledger, published.submission_id)
@@ -90,9 +90,9 @@ def track_releases(installation: Installation, ledger: Ledger) -> None:
         raise _waits(*refused[0], len(refused))
 
 
-def _waits(release: PublishedRelease, said: str, number: int) -> TrackingError:
+def _waits(release: PublishedRelease, problem: str, number: int) -> TrackingError:
     return TrackingError(
-        f"MLflow does not take the release of submission {release.submission_id} ({said}); "
+        f"MLflow does not take the release of submission {release.submission_id} ({problem}); "
         f"{number} wait in the ledger and are on the board: mend it, then `sequestra run` tracks "
         f"them"
     )
@@ -103,8 +103,8 @@ def _unreachable(uri: str) -> str:
 
     A server it asks with limits of its own, longer ones, as one that is busy needs.
     """
-    found = None if uri.startswith("http") else tracker_fault(uri)
-    return "" if found is None else found.sentence
+    fault = None if uri.startswith("http") else tracker_fault(uri)
+    return "" if fault is None else fault.sentence
 
 
 def _answers(installation: Installation) -> bool:
@@ -153,17 +153,19 @@ def track(
     run_id = str(run.info.run_id)
     shown = [*headline(released, primary), *parts(released)]
     by_group = groups(released, primary)
-    found = keys([named(result) for result in (*shown, *by_group)])
-    told = [(found[named(each)], each.estimate) for each in shown]
-    told += [(name, each.estimate) for name, each in own_names(released, primary)]
+    names = keys([named(result) for result in (*shown, *by_group)])
+    estimates = [(names[named(each)], each.estimate) for each in shown]
+    estimates += [(name, each.estimate) for name, each in own_names(released, primary)]
     # Bounds of groups would be most of the charts that MLflow draws.
-    told += [(found[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group]
-    client.log_batch(run_id, metrics=_metrics(told, start), params=_parameters(released))
+    estimates += [
+        (names[named(each)], replace(each.estimate, low=None, high=None)) for each in by_group
+    ]
+    client.log_batch(run_id, metrics=_metrics(estimates, start), params=_parameters(released))
     client.log_inputs(run_id, [_dataset(released)])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         artifacts.write(folder, published.document, released, primary, sheet, looked)
-        (folder / KEYS_FILE).write_text(document(found), encoding="utf-8")
+        (folder / KEYS_FILE).write_text(document(names), encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
     client.set_terminated(run_id, "FINISHED", end_time=end)
     if uri.startswith("http"):
@@ -183,9 +185,9 @@ def _prepared(installation: Installation) -> str:
 
 def _experiment(client: MlflowClient, benchmark: str, installation: Installation) -> str:
     name = f"sequestra/{benchmark}"
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     place = None if configured_tracker() else installation.artifacts.as_uri()
     # Without it MLflow's pages open the experiment as one of language models.
     kind = {"mlflow.experimentKind": "custom_model_development"}
@@ -204,12 +206,12 @@ def _hours(released: Release, published: PublishedRelease) -> tuple[int, int]:
 
 def _tags(released: Release, primary: str) -> dict[str, str]:
     worst = worst_group(released, primary)
-    told = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
+    tags = {} if worst is None else {"worst group": f"{worst.attribute}: {worst.level}"}
     if how := told_how(released.rule):
-        told[HOW] = how
+        tags[HOW] = how
     if released.verdict is not None:
-        told |= words.tags(released.verdict)
-    return told | {
+        tags |= words.tags(released.verdict)
+    return tags | {
         "team": released.team,
         "model": released.model,
         "benchmark": released.benchmark,
@@ -222,12 +224,12 @@ def _tags(released: Release, primary: str) -> dict[str, str]:
     }
 
 
-def _metrics(told: Sequence[tuple[str, Estimate]], at: int) -> list[object]:
+def _metrics(estimates: Sequence[tuple[str, Estimate]], at: int) -> list[object]:
     """Each figure's value and bounds as MLflow's metrics, at a time in ms."""
     from mlflow.entities import Metric
 
     metrics: list[object] = []
-    for name, estimate in told:
+    for name, estimate in estimates:
         values = (estimate.value, estimate.low, estimate.high)
         for suffix, value in zip(("", *SUFFIXES), values, strict=True):
             if value is not None:
@@ -256,7 +258,7 @@ def _dataset(released: Release) -> object:
 def _parameters(released: Release) -> list[object]:
     from mlflow.entities import Param
 
-    told = {
+    values = {
         "team": released.team,
         "model": released.model,
         "benchmark": released.benchmark,
@@ -266,8 +268,8 @@ def _parameters(released: Release) -> list[object]:
         "confidence": str(released.confidence),
     }
     if released.n_positive is not None:
-        told["n_positive"] = str(released.n_positive)
-    return [Param(key, value) for key, value in told.items()]
+        values["n_positive"] = str(released.n_positive)
+    return [Param(key, value) for key, value in values.items()]
 
 
 def _serve(root: Path) -> None:
@@ -278,16 +280,16 @@ def _serve(root: Path) -> None:
         ledger = installation.ledger()
         with ledger.tracking():  # the process of a dispatcher that was killed may still end a run
             prepare(installation)
-            told = ""
+            problem = ""
             for _ in sys.stdin:
                 try:
                     track_releases(installation, ledger)
                 except (TrackingError, LedgerError) as error:  # tried again
-                    if str(error) != told:
-                        told = str(error)
-                        _LOG.warning(told)
+                    if str(error) != problem:
+                        problem = str(error)
+                        _LOG.warning(problem)
                 else:
-                    told = ""
+                    problem = ""
             track_releases(installation, ledger)
     except (TrackingError, LedgerError) as error:
         sys.stdout.write(str(error))

@@ -48,12 +48,12 @@ def refuse_or_tell(uri: str) -> None:
     A server that is gone may come back, and costs the queue nothing. Raises TrackingError where
     the address itself is wrong.
     """
-    found = tracker_fault(uri)
-    if found is None:
+    fault = tracker_fault(uri)
+    if fault is None:
         return
-    if found.lasting:
-        raise TrackingError(found.sentence)
-    _LOG.warning("%s; the queue goes on, and later runs track what it releases", found.sentence)
+    if fault.lasting:
+        raise TrackingError(fault.sentence)
+    _LOG.warning("%s; the queue goes on, and later runs track what it releases", fault.sentence)
 
 
 class Tracker:
@@ -75,10 +75,10 @@ class Tracker:
         """Log how many releases lack an MLflow run that nobody makes, with the last error."""
         if not self._awaited and not self._ledger.is_tracking():
             waiting = len(untracked(self._installation, self._ledger))
-            said = (
+            lines = (
                 self._said.read_text("utf-8", "replace").split("\n") if self._said.is_file() else []
             )
-            last = next((line for line in reversed(said) if line.strip()), "no error was logged")
+            last = next((line for line in reversed(lines) if line.strip()), "no error was logged")
             if waiting:
                 _LOG.warning("%d releases have no MLflow run yet (%s)", waiting, last)
         return self
@@ -97,14 +97,14 @@ class Tracker:
             home = self._installation.root.resolve()
             with ExitStack() as opened:
                 # A program that reads the queue's output to its end does not wait for this process.
-                said = None if self._awaited else opened.enter_context(self._said.open("a"))
-                if said is not None:
-                    said.truncate(0)
+                log = None if self._awaited else opened.enter_context(self._said.open("a"))
+                if log is not None:
+                    log.truncate(0)
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "evaluator.tracking.mlflow_runs", str(home)],
                     stdin=subprocess.PIPE,
-                    stdout=said or subprocess.PIPE,
-                    stderr=said,
+                    stdout=log or subprocess.PIPE,
+                    stderr=log,
                     encoding="utf-8",
                     errors="replace",
                     env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
@@ -163,9 +163,9 @@ class Tracker:
             return
         if not owed:
             self._process.terminate()
-        said, _ = self._process.communicate()
+        output, _ = self._process.communicate()
         if error is None and self._process.returncode == REFUSED:
-            raise TrackingError(said.strip())
+            raise TrackingError(output.strip())
         if owed and error is None and self._process.returncode != 0:
             raise TrackingError(
                 f"the process that tracks ended with code {self._process.returncode}; its "

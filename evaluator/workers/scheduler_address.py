@@ -40,8 +40,8 @@ def refuse_scheduler(address: str) -> None:
     try:
         within(ANSWER_SECONDS, lambda: _greeted(host, port, heard=parts.scheme == "tcp"))
     except (NoAnswer, OSError, UnicodeError) as error:
-        said = (getattr(error, "strerror", None) or "").lower() or str(error)
-        raise WorkersError(no_scheduler(address, said)) from error
+        reason = (getattr(error, "strerror", None) or "").lower() or str(error)
+        raise WorkersError(no_scheduler(address, reason)) from error
 
 
 def _greeted(host: str, port: int, *, heard: bool) -> None:
@@ -50,14 +50,14 @@ def _greeted(host: str, port: int, *, heard: bool) -> None:
     Dask itself waits for one without end, and takes what another server says for a length.
     """
     with socket.create_connection((host, port), timeout=ASKED_SECONDS) as connection:
-        said = b""
-        while heard and GREETING not in said:
+        greeting = b""
+        while heard and GREETING not in greeting:
             try:
                 part = connection.recv(4096)
             except TimeoutError:
                 part = b""
-            said += part
-            if not part or len(said) > LONGEST_GREETING:
+            greeting += part
+            if not part or len(greeting) > LONGEST_GREETING:
                 raise OSError("what listens there is no Dask scheduler")
 
 

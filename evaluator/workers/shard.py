@@ -87,12 +87,12 @@ def run_shard(shard: Shard, room: Room | None = None) -> Ended:
     The container waits until there is ``room`` for it and its attempt is admitted there.
     Raises OSError where the worker's disk fails.
     """
-    mine = (shard.staging, shard.attempt)
-    _UNDER_WAY.append(mine)
+    attempt = (shard.staging, shard.attempt)
+    _UNDER_WAY.append(attempt)
     try:
         return _run(shard, room)
     finally:
-        _UNDER_WAY.remove(mine)
+        _UNDER_WAY.remove(attempt)
 
 
 def _run(shard: Shard, room: Room | None) -> Ended:
@@ -129,9 +129,11 @@ def _run(shard: Shard, room: Room | None) -> Ended:
                 )
                 seconds.update(outcome.seconds)
                 log = outcome.log_tail
-                given = {case.case_id for case in shard.cases}
+                case_ids = {case.case_id for case in shard.cases}
                 pictures = pictures_of(shard.cases, shard.contract)
-                predictions = read_predictions(staged.predictions, given, shard.contract, pictures)
+                predictions = read_predictions(
+                    staged.predictions, case_ids, shard.contract, pictures
+                )
     except NoImage:
         lacking = f"the engine of {host} has no image {shard.image_digest}; load it there again"
         return Ended(host, engine_fault=lacking, lacks_image=True)
@@ -145,8 +147,8 @@ def _run(shard: Shard, room: Room | None) -> Ended:
             seconds=seconds,
         )
     except EngineUnavailable as error:
-        gone = isinstance(error, EngineSick) or not _answers()
-        return Ended(host, engine_fault=str(error), engine_gone=gone)
+        engine_gone = isinstance(error, EngineSick) or not _answers()
+        return Ended(host, engine_fault=str(error), engine_gone=engine_gone)
     return Ended(
         host,
         predictions=predictions,

@@ -139,12 +139,12 @@ class Workers:
                 return None
             except OSError as lost:
                 raise WorkersError(_LOST) from lost
-            return Finished(token, worker, ended, None)
+            return Finished(token=token, worker=worker, ended=ended, error=None)
         self.refuse_lost()
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker | OSError):
-                return Finished(token, "", None, error)
+                return Finished(token=token, worker="", ended=None, error=error)
             raise _cannot_work(error)
         # Nobody here cancelled it: the scheduler was started again and does not know it.
         raise WorkersError(_LOST)
@@ -178,11 +178,11 @@ class Workers:
         if not self.remote:
             return [has_image(image_digest)]
         try:
-            said = self._client.run(has_image, image_digest, on_error="return")
+            answers = self._client.run(has_image, image_digest, on_error="return")
         except OSError:  # lost in the middle of the question
             self.refuse_lost()
             return [None]
-        return [answer if isinstance(answer, bool) else None for answer in said.values()]
+        return [answer if isinstance(answer, bool) else None for answer in answers.values()]
 
     def retire(self, worker: str) -> None:
         """Give a worker no more shards: the engine of its host is gone."""
@@ -340,25 +340,25 @@ def _unfit(contract: Contract, offered: Sequence[Mapping[str, float]]) -> Worker
     """What keeps a container from every worker, if anything does."""
     if any(fits(contract, each) for each in offered):
         return None
-    asked = " ".join(f"{name}={amount:g}" for name, amount in needs(contract).items())
-    there = "; ".join(
+    needed = " ".join(f"{name}={amount:g}" for name, amount in needs(contract).items())
+    offers = "; ".join(
         " ".join(f"{name}={amount:g}" for name, amount in each.items()) or "no resources"
         for each in offered
     )
     return WorkersError(
-        f"no worker offers {asked}, which the benchmark's [contract] promises to a container "
-        f"({len(offered)} workers offer {there or 'nothing'}); start a larger worker with "
-        f'`dask worker ADDRESS --resources "{asked}"`, or reduce cpus, memory_mb or gpus in '
+        f"no worker offers {needed}, which the benchmark's [contract] promises to a container "
+        f"({len(offered)} workers offer {offers or 'nothing'}); start a larger worker with "
+        f'`dask worker ADDRESS --resources "{needed}"`, or reduce cpus, memory_mb or gpus in '
         f"[contract]"
     )
 
 
 def _work(shard: bytes) -> tuple[str, Ended]:
     """Runs on a worker: its address, and how the shard ended."""
-    here = get_worker()
-    worker = str(here.address)
+    dask_worker = get_worker()
+    worker = str(dask_worker.address)
     try:
-        return worker, run_shard(pickle.loads(shard), getattr(here, "room", None))
+        return worker, run_shard(pickle.loads(shard), getattr(dask_worker, "room", None))
     except OSError:
         raise  # the host's: what is wrong with it stops the queue
     except Exception:

@@ -52,24 +52,24 @@ def curve_intervals(
     """
     p = arrays.probabilities(group.s, group.y.size)
     member, n_cells = calibration_noise.cells_of(p, CELLS)
-    found = calibration_noise.residuals(group, member, n_cells)
-    noise = _noise(found, confidence, seed)
-    made: dict[str, Interval] = {}
-    for name, rows in _figures(found).items():
+    residuals = calibration_noise.residuals(group, member, n_cells)
+    noise = _noise(residuals, confidence, seed)
+    limits: dict[str, Interval] = {}
+    for name, rows in _figures(residuals).items():
         if name in values:
             low, high = _ends(values[name], rows, noise, confidence)
             if name in _LEVELS:
-                low, high = _within_band(found, noise, values[name], (low, high), _LEVELS[name])
-            made[name] = Interval(low, min(1.0, high), _METHOD)
+                low, high = _within_band(residuals, noise, values[name], (low, high), _LEVELS[name])
+            limits[name] = Interval(low, min(1.0, high), _METHOD)
     name = "rms_calibration_error_debiased"
     if name in values:
-        low, high = _root_ends(values[name], found, noise, confidence)
-        made[name] = Interval(low, min(1.0, high), _METHOD)
+        low, high = _root_ends(values[name], residuals, noise, confidence)
+        limits[name] = Interval(low, min(1.0, high), _METHOD)
     if "corp_discrimination" in values:
-        made["corp_discrimination"] = _discrimination(
-            group, values["corp_discrimination"], found, noise, confidence
+        limits["corp_discrimination"] = _discrimination(
+            group, values["corp_discrimination"], residuals, noise, confidence
         )
-    return made
+    return limits
 
 
 _METHOD = (
@@ -96,20 +96,20 @@ class _Noise:
     reach: Floats
 
 
-def _noise(found: Residuals, confidence: float, seed: int) -> _Noise:
-    share = found.share
-    smoother = local_lines(found.predicted, share)
+def _noise(residuals: Residuals, confidence: float, seed: int) -> _Noise:
+    share = residuals.share
+    smoother = local_lines(residuals.predicted, share)
     per_case = smoother / share
-    curve = per_case @ found.gap
-    variance = np.einsum("ij,jk,ik->i", per_case, found.covariance, per_case)
+    curve = per_case @ residuals.gap
+    variance = np.einsum("ij,jk,ik->i", per_case, residuals.covariance, per_case)
     square = curve**2
-    kept = np.divide(variance, square, out=np.ones(square.size), where=square > variance)
+    shrunk = np.divide(variance, square, out=np.ones(square.size), where=square > variance)
     return _Noise(
-        calibration_noise.of_calibrated(found, DRAWS, confidence, seed),
-        calibration_noise.of_data(found, DRAWS, confidence, seed),
-        share * curve * np.sqrt(1.0 - kept),
+        calibration_noise.of_calibrated(residuals, DRAWS, confidence, seed),
+        calibration_noise.of_data(residuals, DRAWS, confidence, seed),
+        share * curve * np.sqrt(1.0 - shrunk),
         share * curve,
-        linearised.quantile(confidence, found.freedom) * np.sqrt(np.maximum(variance, 0.0)),
+        linearised.quantile(confidence, residuals.freedom) * np.sqrt(np.maximum(variance, 0.0)),
     )
 
 
@@ -134,19 +134,19 @@ def _ends(
 
 
 def _root_ends(
-    value: float, found: Residuals, noise: _Noise, confidence: float
+    value: float, residuals: Residuals, noise: _Noise, confidence: float
 ) -> tuple[float, float]:
     """Ends of the root mean square error: those of its square, which has no bias."""
-    debiased, exact = _squares(found)
+    debiased, exact = _squares(residuals)
     low, high = _ends(value**2, debiased, noise, confidence, exact)
     return float(np.sqrt(low)), float(np.sqrt(high))
 
 
 def _within_band(
-    found: Residuals, noise: _Noise, value: float, ends: tuple[float, float], level: float
+    residuals: Residuals, noise: _Noise, value: float, ends: tuple[float, float], level: float
 ) -> tuple[float, float]:
     """Widen the ends of a quantile to that of the curve moved by its interval at every point."""
-    share = found.share
+    share = residuals.share
     curve = np.abs(noise.curve / share)
     band = np.stack([curve, np.maximum(0.0, curve - noise.reach), curve + noise.reach])
     middle, lowest, highest = _quantiles(band, share, level)
@@ -157,10 +157,10 @@ def _within_band(
     )
 
 
-def _figures(found: Residuals) -> dict[str, _Rows]:
+def _figures(residuals: Residuals) -> dict[str, _Rows]:
     """Each figure from rows of gaps (rows, cells)."""
-    share = found.share
-    smoother = (local_lines(found.predicted, share) / share).T
+    share = residuals.share
+    smoother = (local_lines(residuals.predicted, share) / share).T
 
     def distances(gaps: Floats) -> Floats:
         return np.asarray(np.abs(gaps @ smoother))
@@ -170,8 +170,8 @@ def _figures(found: Residuals) -> dict[str, _Rows]:
         "e50": lambda gaps: _quantiles(distances(gaps), share, 0.5),
         "e90": lambda gaps: _quantiles(distances(gaps), share, 0.9),
         "emax": lambda gaps: distances(gaps).max(axis=1),
-        "smooth_ece": _smooth(found.predicted),
-        "corp_miscalibration": lambda gaps: _miscalibration(found, gaps),
+        "smooth_ece": _smooth(residuals.predicted),
+        "corp_miscalibration": lambda gaps: _miscalibration(residuals, gaps),
     }
 
 
@@ -227,16 +227,16 @@ def _smooth(predicted: Floats) -> _Rows:
     return rows
 
 
-def _squares(found: Residuals) -> tuple[_Rows, _Rows]:
+def _squares(residuals: Residuals) -> tuple[_Rows, _Rows]:
     """Mean square error over ten runs of cells of about equal weight: debiased, and as it is."""
     member, n_bins = arrays.renumbered(
-        mass_bin_of(found.predicted, found.count.astype(np.float64), 10)
+        mass_bin_of(residuals.predicted, residuals.count.astype(np.float64), 10)
     )
-    pooled = np.zeros((found.predicted.size, n_bins))
+    pooled = np.zeros((residuals.predicted.size, n_bins))
     pooled[np.arange(member.size), member] = 1.0
-    share = found.share @ pooled
-    observed = (found.share * found.predicted + found.gap) @ pooled / share
-    added = observed * (1.0 - observed) / np.maximum(found.count @ pooled - 1.0, 1.0)
+    share = residuals.share @ pooled
+    observed = (residuals.share * residuals.predicted + residuals.gap) @ pooled / share
+    added = observed * (1.0 - observed) / np.maximum(residuals.count @ pooled - 1.0, 1.0)
 
     def exact(gaps: Floats) -> Floats:
         return np.asarray(((gaps @ pooled) / share) ** 2 @ share)
@@ -244,11 +244,13 @@ def _squares(found: Residuals) -> tuple[_Rows, _Rows]:
     return (lambda gaps: exact(gaps) - float(added @ share)), exact
 
 
-def _miscalibration(found: Residuals, gaps: Floats) -> Floats:
+def _miscalibration(residuals: Residuals, gaps: Floats) -> Floats:
     """CORP's miscalibration: what the rising fit takes off the squared error of the cells."""
-    observed = found.predicted + gaps / found.share
-    fitted = _rising(observed, found.share)
-    return np.asarray(((observed - found.predicted) ** 2 - (observed - fitted) ** 2) @ found.share)
+    observed = residuals.predicted + gaps / residuals.share
+    fitted = _rising(observed, residuals.share)
+    return np.asarray(
+        ((observed - residuals.predicted) ** 2 - (observed - fitted) ** 2) @ residuals.share
+    )
 
 
 def _rising(observed: Floats, share: Floats) -> Floats:
@@ -260,7 +262,7 @@ def _rising(observed: Floats, share: Floats) -> Floats:
 
 
 def _discrimination(
-    group: Group, value: float, found: Residuals, noise: _Noise, confidence: float
+    group: Group, value: float, residuals: Residuals, noise: _Noise, confidence: float
 ) -> Interval:
     """CORP's discrimination: variance of the rising fit over the cases.
 
@@ -268,20 +270,20 @@ def _discrimination(
     fit rise where nothing does; twice what it adds on average is taken off the lower end, which is
     0 unless outcomes of one risk for all would give such a figure less often.
     """
-    share = found.share
+    share = residuals.share
     prevalence = group.prevalence
     members = calibration_noise.cells_of(group.s, CELLS)[0]
-    observed = found.predicted + found.gap / share
+    observed = residuals.predicted + residuals.gap / share
     fitted = _rising(observed[None, :], share)[0]
     part = (group.y - prevalence) ** 2 - (group.y - fitted[members]) ** 2
     known = linearised.error(group, (part - part.mean()) / group.y.size)
     reach = known.reach(confidence)
-    risk = np.clip(found.predicted + noise.curve / share, 0.0, 1.0)
+    risk = np.clip(residuals.predicted + noise.curve / share, 0.0, 1.0)
     risk = _rising(risk[None, :], share)[0]
     again = _spread(_rising(risk + noise.data / share, share), share)
     added = max(0.0, float(again.mean()) - float(_spread(risk[None, :], share)[0]))
-    spread = np.sqrt(prevalence * (1.0 - prevalence) / found.count * found.effect)
-    generator = np.random.default_rng([DRAWS, found.count.size])
+    spread = np.sqrt(prevalence * (1.0 - prevalence) / residuals.count * residuals.effect)
+    generator = np.random.default_rng([DRAWS, residuals.count.size])
     flat = prevalence + spread * generator.standard_normal((DRAWS, share.size))
     upper = quantile(np.sort(_spread(_rising(flat, share), share)), 0.5 + confidence / 2.0)
     low = max(0.0, value - 2.0 * added - reach) if value > upper else 0.0

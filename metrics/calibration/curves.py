@@ -118,11 +118,11 @@ def _cosine_moments(p: Floats, residual: Floats) -> Floats:
     """Mean of residual cos(k pi p) for k = 1 .. 640, by Chebyshev's recurrence."""
     twice = 2.0 * np.cos(np.pi * p)
     before, now = np.ones(p.size), twice / 2.0
-    found = np.empty(_FREQUENCIES)
+    moments = np.empty(_FREQUENCIES)
     for k in range(_FREQUENCIES):
-        found[k] = now @ residual / p.size
+        moments[k] = now @ residual / p.size
         before, now = now, twice * now - before
-    return found
+    return moments
 
 
 @cache
@@ -293,41 +293,41 @@ def _lowess(x: Floats, y: Floats, span: float = 2.0 / 3.0, delta: float = 0.01) 
     k = max(2, min(n, int(span * n + 1e-7)))
     reach = float(x[-1] - x[0])
     fitted = np.empty(n)
-    left, last, here = 0, -1, 0
+    left, last, place = 0, -1, 0
     while True:
-        while left + k < n and x[here] - x[left] > x[left + k] - x[here]:
+        while left + k < n and x[place] - x[left] > x[left + k] - x[place]:
             left += 1
-        fitted[here] = _local_line(x, y, left, left + k - 1, here, reach)
-        if last < here - 1 and last >= 0:
-            between = slice(last + 1, here)
-            share = (x[between] - x[last]) / (x[here] - x[last])
-            fitted[between] = share * fitted[here] + (1.0 - share) * fitted[last]
-        last = here
+        fitted[place] = _local_line(x, y, left, left + k - 1, place, reach)
+        if last < place - 1 and last >= 0:
+            between = slice(last + 1, place)
+            share = (x[between] - x[last]) / (x[place] - x[last])
+            fitted[between] = share * fitted[place] + (1.0 - share) * fitted[last]
+        last = place
         same = int(np.searchsorted(x, x[last], side="right")) - 1
         fitted[last : same + 1] = fitted[last]
         last = same
         if last >= n - 1:
             return fitted
         stop = int(np.searchsorted(x, x[last] + delta * reach, side="right"))
-        here = max(last + 1, min(stop, n) - 1)
+        place = max(last + 1, min(stop, n) - 1)
 
 
-def _local_line(x: Floats, y: Floats, left: int, right: int, here: int, reach: float) -> float:
-    width = max(float(x[here] - x[left]), float(x[right] - x[here]))
-    stop = int(np.searchsorted(x, x[here] + 0.999 * width, side="right"))
-    stop = max(stop, here + 1) if width > 0 else int(np.searchsorted(x, x[here], side="right"))
+def _local_line(x: Floats, y: Floats, left: int, right: int, place: int, reach: float) -> float:
+    width = max(float(x[place] - x[left]), float(x[right] - x[place]))
+    stop = int(np.searchsorted(x, x[place] + 0.999 * width, side="right"))
+    stop = max(stop, place + 1) if width > 0 else int(np.searchsorted(x, x[place], side="right"))
     x_, y_ = x[left:stop], y[left:stop]
-    distance = np.abs(x_ - x[here])
+    distance = np.abs(x_ - x[place])
     w = np.zeros(x_.size)
     near = distance <= 0.999 * width
     if width > 0:
         share = distance[near] / width
-        kept = 1.0 - share * share * share  # products: numpy's power is ten times slower
-        w[near] = kept * kept * kept
+        rest = 1.0 - share * share * share  # products: numpy's power is ten times slower
+        w[near] = rest * rest * rest
     w[distance <= 0.001 * width] = 1.0
     w /= w.sum()
     centre = float(w @ x_)
     spread = float(w @ (x_ - centre) ** 2)
     if math.sqrt(spread) > 0.001 * reach:
-        w = w * (1.0 + (x[here] - centre) / spread * (x_ - centre))
+        w = w * (1.0 + (x[place] - centre) / spread * (x_ - centre))
     return float(w @ y_)

@@ -33,19 +33,19 @@ def interval_of_ece(group: Group, n_bins: int, confidence: float, seed: int) -> 
     """
     value = ece(group.y, group.s, n_bins)
     member, n_cells = arrays.renumbered(bin_of(group.s, n_bins))
-    found = calibration_noise.residuals(group, member, n_cells)
-    noise = calibration_noise.of_data(found, DRAWS, confidence, seed)
-    variance = np.diag(found.covariance)
-    square = found.gap**2
-    kept = np.divide(variance, square, out=np.ones(n_cells), where=square > variance)
-    shrunk = found.gap * np.sqrt(1.0 - kept)
+    residuals = calibration_noise.residuals(group, member, n_cells)
+    noise = calibration_noise.of_data(residuals, DRAWS, confidence, seed)
+    variance = np.diag(residuals.covariance)
+    square = residuals.gap**2
+    factor = np.divide(variance, square, out=np.ones(n_cells), where=square > variance)
+    shrunk = residuals.gap * np.sqrt(1.0 - factor)
     upper = 0.5 + confidence / 2.0
-    right = calibration_noise.of_calibrated(found, DRAWS, confidence, seed)
+    right = calibration_noise.of_calibrated(residuals, DRAWS, confidence, seed)
     low = 0.0
     if value > quantile(_sizes(np.zeros(n_cells), right), upper) + 1e-12:
         excess = quantile(_sizes(shrunk, noise), upper) - float(np.abs(shrunk).sum())
         low = max(0.0, value - max(0.0, excess))
-    around = _sizes(found.gap, noise)
+    around = _sizes(residuals.gap, noise)
     high = min(1.0, value + max(0.0, quantile(around, upper) - quantile(around, 0.5)))
     method = (
         "normal gaps of bins, upward bias allowed for, lower end 0 unless right predictions would "

@@ -47,8 +47,8 @@ def log_loss(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
 
 def log_losses(y: Bools, p: Floats) -> Floats:
     """Negative log probability of what happened, a case, in nats; p as in ``log_loss``."""
-    kept = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
-    return np.asarray(-np.where(y, np.log(kept), np.log1p(-kept)))
+    clipped = np.clip(p, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
+    return np.asarray(-np.where(y, np.log(clipped), np.log1p(-clipped)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,15 +77,15 @@ def residuals(group: Group, member: Ints, n_cells: int) -> Residuals:
     )
 
 
-def of_data(found: Residuals, draws: int, confidence: float, seed: int) -> Floats:
+def of_data(data: Residuals, draws: int, confidence: float, seed: int) -> Floats:
     """Noise of the gaps as the data have it, (draws, cells): normal, of their covariance."""
-    values, vectors = np.linalg.eigh(found.covariance)
+    values, vectors = np.linalg.eigh(data.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     standard = np.random.default_rng([seed, draws]).standard_normal((draws, values.size))
-    return np.asarray(standard @ root.T) * _student(found, confidence)
+    return np.asarray(standard @ root.T) * _student(data, confidence)
 
 
-def of_calibrated(found: Residuals, draws: int, confidence: float, seed: int) -> Floats:
+def of_calibrated(data: Residuals, draws: int, confidence: float, seed: int) -> Floats:
     """Noise of the gaps if every prediction were right, (draws, cells).
 
     Outcomes are binomial by cell. Where the number of positives was set by design, their sums have
@@ -93,16 +93,16 @@ def of_calibrated(found: Residuals, draws: int, confidence: float, seed: int) ->
     over cells: what the classes differ in is not left to chance.
     """
     generator = np.random.default_rng([seed, draws, 1])
-    n = float(found.count.sum())
+    n = float(data.count.sum())
     drawn = generator.binomial(
-        found.count, np.clip(found.predicted, 0.0, 1.0), (draws, found.count.size)
+        data.count, np.clip(data.predicted, 0.0, 1.0), (draws, data.count.size)
     )
-    noise = (drawn - found.count * found.predicted) / n
-    whole = float(found.null_variance.sum())
-    if found.odds > 0.0 and whole > 0.0:
-        part = (1.0 - np.sqrt(max(0.0, 1.0 - whole / found.odds))) / whole
-        noise = noise - part * np.outer(noise.sum(axis=1), found.null_variance)
-    return np.asarray(noise * np.sqrt(found.effect) * _student(found, confidence))
+    noise = (drawn - data.count * data.predicted) / n
+    whole = float(data.null_variance.sum())
+    if data.odds > 0.0 and whole > 0.0:
+        part = (1.0 - np.sqrt(max(0.0, 1.0 - whole / data.odds))) / whole
+        noise = noise - part * np.outer(noise.sum(axis=1), data.null_variance)
+    return np.asarray(noise * np.sqrt(data.effect) * _student(data, confidence))
 
 
 def cells_of(p: Floats, most: int) -> tuple[Ints, int]:
@@ -115,8 +115,8 @@ def cells_of(p: Floats, most: int) -> tuple[Ints, int]:
     return arrays.renumbered((middle * most).astype(np.int64)[member])
 
 
-def _student(found: Residuals, confidence: float) -> float:
-    return linearised.quantile(confidence, found.freedom) / normal_quantile(confidence)
+def _student(data: Residuals, confidence: float) -> float:
+    return linearised.quantile(confidence, data.freedom) / normal_quantile(confidence)
 
 
 def _covariance(group: Group, member: Ints, residual: Floats, gap: Floats) -> Floats:
@@ -152,26 +152,26 @@ def _moments(
     group: Group, member: Ints, residual: Floats, gap: Floats, of: Bools
 ) -> tuple[Floats, Floats]:
     """Sum of squares and sum of the patients' parts, each of them sum of 1(cell) (y - p) - gap."""
-    mine = of[group.patient]
-    own = int(np.count_nonzero(mine))
-    sums: Floats = np.bincount(member[mine], residual[mine], gap.size).astype(np.float64)
+    cells = of[group.patient]
+    own = int(np.count_nonzero(cells))
+    sums: Floats = np.bincount(member[cells], residual[cells], gap.size).astype(np.float64)
     if not group.clustered:
-        alone = np.diag(np.bincount(member[mine], residual[mine] ** 2, gap.size))
+        alone = np.diag(np.bincount(member[cells], residual[cells] ** 2, gap.size))
         crossed = np.outer(sums, gap)
         return alone - crossed - crossed.T + own * np.outer(gap, gap), sums - own * gap
     squares: Floats = np.zeros((gap.size, gap.size))
     number = np.cumsum(of) - 1
     step = max(1, 2**22 // gap.size)
     size = np.bincount(group.patient, minlength=group.n_patients)
-    order = np.flatnonzero(mine)
+    order = np.flatnonzero(cells)
     place = number[group.patient[order]]
     sizes = size[of]
     for first in range(0, sizes.size, step):
-        here = (place >= first) & (place < first + step)
+        in_step = (place >= first) & (place < first + step)
         rows = min(step, sizes.size - first)
-        at = (place[here] - first) * gap.size + member[order[here]]
-        found = np.bincount(at, residual[order[here]], rows * gap.size)
-        part = found.reshape(rows, gap.size) - np.outer(sizes[first : first + rows], gap)
+        at = (place[in_step] - first) * gap.size + member[order[in_step]]
+        binned = np.bincount(at, residual[order[in_step]], rows * gap.size)
+        part = binned.reshape(rows, gap.size) - np.outer(sizes[first : first + rows], gap)
         squares += part.T @ part
     return squares, sums - own * gap
 

@@ -114,9 +114,9 @@ def recalibration_influences(
     influence = moved * (w_ * (y_ - mean) / np.maximum(1.0 - leverage, 0.1))
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     slope = influence[-1] if with_slope else np.zeros(lp.size)
-    found = Recalibration(fit.intercept, fit.slope, float(errors[0]), float(errors[-1]))
+    line = Recalibration(fit.intercept, fit.slope, float(errors[0]), float(errors[-1]))
     informative = arrays.kish_effective_n(information) or 1.0
-    return Influences(found, influence[0], slope, informative)
+    return Influences(line, influence[0], slope, informative)
 
 
 @dataclass(frozen=True, slots=True)

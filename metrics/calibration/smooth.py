@@ -157,22 +157,22 @@ def brier_at_prevalence(group: Group, prevalence: float) -> Smooth:
 
 def calibration_in_the_large(group: Group) -> Smooth:
     """Intercept of logistic recalibration with the slope held at 1."""
-    found = _fit(group, with_slope=False)
-    value, informative = found.fit.intercept, found.informative
-    return Smooth(value, found.intercept, mixes=True, informative=informative)
+    fit = _fit(group, with_slope=False)
+    value, informative = fit.fit.intercept, fit.informative
+    return Smooth(value, fit.intercept, mixes=True, informative=informative)
 
 
 def calibration_intercept(group: Group) -> Smooth:
     """Intercept of logistic recalibration fitted with the slope."""
-    found = _fit(group, with_slope=True)
-    value, informative = found.fit.intercept, found.informative
-    return Smooth(value, found.intercept, mixes=True, informative=informative)
+    fit = _fit(group, with_slope=True)
+    value, informative = fit.fit.intercept, fit.informative
+    return Smooth(value, fit.intercept, mixes=True, informative=informative)
 
 
 def calibration_slope(group: Group) -> Smooth:
     """Slope of logistic recalibration."""
-    found = _fit(group, with_slope=True)
-    return Smooth(found.fit.slope, found.slope, informative=found.informative)
+    fit = _fit(group, with_slope=True)
+    return Smooth(fit.fit.slope, fit.slope, informative=fit.informative)
 
 
 FIGURES: dict[str, Callable[[Group], Smooth]] = {
@@ -192,10 +192,10 @@ _FITS: WeakKeyDictionary[Group, dict[bool, Influences]] = WeakKeyDictionary()
 
 
 def _fit(group: Group, *, with_slope: bool) -> Influences:
-    found = _FITS.setdefault(group, {})
-    if with_slope not in found:
-        found[with_slope] = recalibration_influences(group.y, group.s, with_slope=with_slope)
-    return found[with_slope]
+    fits = _FITS.setdefault(group, {})
+    if with_slope not in fits:
+        fits[with_slope] = recalibration_influences(group.y, group.s, with_slope=with_slope)
+    return fits[with_slope]
 
 
 def _mean_loss(

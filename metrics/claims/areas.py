@@ -76,8 +76,8 @@ def area(y: Bools, s: Floats, patient: Ints, n_patients: int) -> Area:
     fewest = fewest_of_a_class(y, patient)
     if n_patients == y.size:
         return Area(*auroc_and_variance(y, s), fewest)
-    found = placements(y, s)
-    return Area(found.auroc, clustered_covariance(found, found, y, patient), fewest)
+    placed = placements(y, s)
+    return Area(placed.auroc, clustered_covariance(placed, placed, y, patient), fewest)
 
 
 def area_difference(

@@ -151,8 +151,8 @@ def _areas(
 
         def least(generator: np.random.Generator, some: int, truth: Truth = truth) -> Floats:
             if part.comparator is None:
-                found = scores(generator, some, counts, part.goal, truth)
-                value, variance = kernels.areas(found, patients)
+                drawn = scores(generator, some, counts, part.goal, truth)
+                value, variance = kernels.areas(drawn, patients)
                 return needed.of_area(value, variance, counts.fewest, part.goal, upper=part.upper)
             pair = paired_scores(generator, some, counts, aurocs, truth)
             value, variance = kernels.area_differences(*pair, patients)

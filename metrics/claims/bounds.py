@@ -43,13 +43,13 @@ def bound(part: Part, data: CaseData, level: float) -> Bound:
         None if data.patients is None else np.asarray(data.patients), y.size
     )
     if part.figure == "auroc":
-        value, found, method = _of_areas(part, data, y, s, patient, n_patients, level)
+        value, limit, method = _of_areas(part, data, y, s, patient, n_patients, level)
     else:
-        value, found, method = _of_shares(part, data, y, s, patient, level)
+        value, limit, method = _of_shares(part, data, y, s, patient, level)
     return Bound(
         figure=part.figure,
         value=value,
-        bound=outward(found, upper=part.upper),
+        bound=outward(limit, upper=part.upper),
         level=level,
         n_cases=int(y.size),
         n_positive=int(np.count_nonzero(y)),
@@ -80,8 +80,8 @@ def _of_areas(
     clustered = n_patients < y.size
     if part.comparator is None:
         one = areas.area(y, s, patient, n_patients)
-        found = one.upper(level) if part.upper else one.lower(level)
-        return one.value, found, CLUSTERED_DELONG if clustered else DELONG
+        limit = one.upper(level) if part.upper else one.lower(level)
+        return one.value, limit, CLUSTERED_DELONG if clustered else DELONG
     other = arrays.scores(_comparator(part, data), y.size)
     two = areas.area_difference(y, s, other, patient, n_patients)
     method = CLUSTERED_PAIRED_DELONG if clustered else PAIRED_DELONG
@@ -92,13 +92,13 @@ def _of_shares(
     part: Part, data: CaseData, y: Bools, s: Floats, patient: Ints, level: float
 ) -> tuple[float, float, str]:
     positive = part.figure == "sensitivity"
-    kept = y if positive else ~y
-    if not kept.any():
+    counted = y if positive else ~y
+    if not counted.any():
         raise UndefinedMetric(
             f"{part.figure} needs {'positive' if positive else 'negative'} cases; got none"
         )
-    right = (edges.called(s, _threshold(part, data)) == positive)[kept]
-    own, n_patients = arrays.renumbered(patient[kept])
+    right = (edges.called(s, _threshold(part, data)) == positive)[counted]
+    own, n_patients = arrays.renumbered(patient[counted])
     clustered = n_patients < right.size
     if part.comparator is None:
         share = float(right.mean())
@@ -107,9 +107,9 @@ def _of_shares(
             one = shares.clustered_share(right.astype(np.float64), own)
         else:
             one = shares.Count(int(right.sum()), right.size)
-        found = one.upper(level) if part.upper else one.lower(level)
-        return share, found, CLUSTERED_SCORE if clustered else CLOPPER_PEARSON
-    theirs = (_calls(part, data, y.size) == positive)[kept]
+        limit = one.upper(level) if part.upper else one.lower(level)
+        return share, limit, CLUSTERED_SCORE if clustered else CLOPPER_PEARSON
+    theirs = (_calls(part, data, y.size) == positive)[counted]
     two = shares.paired_counts(right.astype(np.float64), theirs.astype(np.float64), own, n_patients)
     value = float(right.mean()) - float(theirs.mean())
     return value, two.lower(level), CLUSTERED_TANGO if clustered else TANGO

@@ -134,8 +134,8 @@ class Bound:
 
 def reaches(part: Part, bound: Bound) -> bool:
     """Whether the printed bound reaches the goal: nothing else decides."""
-    found, goal = thousandths(bound.bound), thousandths(part.goal)
-    return found <= goal if part.upper else found >= goal
+    reached, goal = thousandths(bound.bound), thousandths(part.goal)
+    return reached <= goal if part.upper else reached >= goal
 
 
 def thousandths(value: float) -> int:
@@ -158,7 +158,7 @@ def families(study: Study) -> tuple[tuple[Claim, ...], ...]:
     _known_gates(study)
     if study.procedure == FIXED_SEQUENCE:
         return tuple((claim,) for claim in study.claims)
-    found: list[tuple[Claim, ...]] = []
+    ordered: list[tuple[Claim, ...]] = []
     before: set[str] = set()
     waiting = list(study.claims)
     while waiting:
@@ -173,10 +173,10 @@ def families(study: Study) -> tuple[tuple[Claim, ...], ...]:
                     f"claim {claim.name!r} stands behind some claims of the step before it; "
                     f"name {left_out[0]!r} in its 'after' too, or take 'fixed-sequence'"
                 )
-        found.append(family)
+        ordered.append(family)
         before.update(claim.name for claim in family)
         waiting = [claim for claim in waiting if claim not in family]
-    return tuple(found)
+    return tuple(ordered)
 
 
 def _unguarded(study: Study, claim: Claim, before: set[str]) -> set[str]:
@@ -197,19 +197,19 @@ def _known_gates(study: Study) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ValueError(f"two claims are named {twice[0]!r}; give each its own name")
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for claim in study.claims:
         for gate in claim.after:
             if gate not in names:
                 raise ValueError(
                     f"claim {claim.name!r} stands after {gate!r}, which no claim is named"
                 )
-            if study.procedure == FIXED_SEQUENCE and gate not in seen:
+            if study.procedure == FIXED_SEQUENCE and gate not in earlier:
                 raise ValueError(
                     f"claim {claim.name!r} stands after {gate!r}, which the fixed sequence tests "
                     f"later; put {gate!r} before it in the file"
                 )
-        seen.add(claim.name)
+        earlier.add(claim.name)
 
 
 def _goal_of_a_figure(part: Part) -> None:
@@ -224,12 +224,12 @@ def _goal_of_a_figure(part: Part) -> None:
 def _goal_of_a_difference(part: Part) -> None:
     if part.upper:
         raise ValueError("a claim against a comparator has a lower bound; leave 'at_most' out")
-    wanted = 0
+    goal = 0
     if part.margin is not None:
         if not 0.0 < part.margin < 1.0:
             raise ValueError(f"the margin is {part.margin:g}; give one above 0 and below 1")
-        wanted = -thousandths(part.margin)
-    if thousandths(part.goal) != wanted:
+        goal = -thousandths(part.margin)
+    if thousandths(part.goal) != goal:
         raise ValueError(
             f"the goal of a difference is {part.goal:g}; it is 0 to be superior and the margin "
             f"below 0 to be not inferior"

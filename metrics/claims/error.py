@@ -63,20 +63,20 @@ def tightened(
             f"the level {min(levels):.2g} of a claim on {part.figure} is too small to be checked "
             f"by {studies} simulated studies; declare fewer looks or claims"
         )
-    found = at_goal(part, counts, studies, assumed or Assumed(), seed)
-    return {level: _used(part, counts, level, found) for level in levels}
+    errors = at_goal(part, counts, studies, assumed or Assumed(), seed)
+    return {level: _used(part, counts, level, errors) for level in levels}
 
 
 def _studies(level: float, counts: Counts, affordable: int) -> int:
     cases = counts.positive.size + counts.negative.size
-    wanted = max(_STUDIES, _EVENTS / level)
+    number = max(_STUDIES, _EVENTS / level)
     fewest = max(_FEWEST, _FEWEST_EVENTS / level)
-    return math.ceil(min(_MOST, max(fewest, min(wanted, affordable / max(1, cases)))))
+    return math.ceil(min(_MOST, max(fewest, min(number, affordable / max(1, cases)))))
 
 
-def _used(part: Part, counts: Counts, nominal: float, found: Sequence[AtGoal]) -> Tightened:
+def _used(part: Part, counts: Counts, nominal: float, errors: Sequence[AtGoal]) -> Tightened:
     allowed = ALLOWED * nominal
-    used = min(each.largest(nominal, allowed) for each in found)
+    used = min(each.largest(nominal, allowed) for each in errors)
     if used < nominal:
         used = _down(used)
     if used < _LEAST_SHARE * nominal:
@@ -84,10 +84,10 @@ def _used(part: Part, counts: Counts, nominal: float, found: Sequence[AtGoal]) -
             f"a claim on {part.figure} with goal {part.goal:g} cannot be decided by "
             f"{counts.positive.size} positive and {counts.negative.size} negative cases: its "
             f"bound at the level {nominal:.3g} would err with "
-            f"{max(each.error(nominal) for each in found):.3g}; take another goal or more cases"
+            f"{max(each.error(nominal) for each in errors):.3g}; take another goal or more cases"
         )
     _refuse_unreachable(part, counts, used)
-    worst = max(found, key=lambda each: each.error(used))
+    worst = max(errors, key=lambda each: each.error(used))
     error = worst.error(used)
     return Tightened(
         nominal=nominal, used=used, error=error, standard_error=worst.standard_error(error)

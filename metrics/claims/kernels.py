@@ -125,10 +125,10 @@ def _independent(
 def _squares(counts: NDArray[np.int64]) -> float:
     """Sum of squares about the mean."""
     mean = counts.sum() / counts.size
-    found = 0.0
+    total = 0.0
     for count in counts:
-        found += (count - mean) ** 2
-    return found
+        total += (count - mean) ** 2
+    return total
 
 
 @numba.njit(nogil=True, cache=True)

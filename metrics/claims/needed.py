@@ -59,9 +59,9 @@ def of_count(hits: ArrayLike, n: ArrayLike, goal: float) -> Floats:
     """
     from scipy.special import betainc  # scipy is costly to import
 
-    found, whole = (np.asarray(each, dtype=np.float64) for each in (hits, n))
-    none = found <= 0.0
-    return np.where(none, 1.0, betainc(np.where(none, 1.0, found), whole - found + 1.0, goal))
+    counts, whole = (np.asarray(each, dtype=np.float64) for each in (hits, n))
+    none = counts <= 0.0
+    return np.where(none, 1.0, betainc(np.where(none, 1.0, counts), whole - counts + 1.0, goal))
 
 
 def of_clustered_share(

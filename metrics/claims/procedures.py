@@ -48,14 +48,14 @@ def decided(study: Study, bound_of: BoundOf, alpha: float) -> tuple[Decided, ...
     before it was met. The chance of any false 'met' is at most alpha where each bound errs with
     at most its level. Source: Holm 1979; Maurer, Hothorn & Lehmacher 1995.
     """
-    found: dict[str, Decided] = {}
+    decisions: dict[str, Decided] = {}
     reached = True
     for family in families(study):
         verdicts = _family(family, bound_of, alpha) if reached else map(_not_tested, family)
         for verdict in verdicts:
-            found[verdict.claim] = verdict
-        reached = reached and all(found[c.name].verdict is Verdict.MET for c in family)
-    return tuple(found[claim.name] for claim in study.claims)
+            decisions[verdict.claim] = verdict
+        reached = reached and all(decisions[c.name].verdict is Verdict.MET for c in family)
+    return tuple(decisions[claim.name] for claim in study.claims)
 
 
 def levels_used(study: Study) -> tuple[float, ...]:
@@ -74,26 +74,26 @@ def steps(study: Study) -> range:
 
 def _family(family: Sequence[Claim], bound_of: BoundOf, alpha: float) -> list[Decided]:
     """Holm's steps over bounds; one claim alone is tested at alpha."""
-    met: list[Decided] = []
+    rejected: list[Decided] = []
     waiting = list(family)
     while waiting:
         level = alpha / len(waiting)
         tested = [_tested(claim, bound_of, level) for claim in waiting]
         fresh = [each for each in tested if each.verdict is Verdict.MET]
         if not fresh:
-            return met + tested
-        met += fresh
+            return rejected + tested
+        rejected += fresh
         waiting = [c for c, each in zip(waiting, tested, strict=True) if each not in fresh]
-    return met
+    return rejected
 
 
 def _tested(claim: Claim, bound_of: BoundOf, level: float) -> Decided:
     bounds = tuple(bound_of(part, level) for part in claim.parts)
-    met = all(
-        isinstance(found, Bound) and reaches(part, found)
-        for part, found in zip(claim.parts, bounds, strict=True)
+    reached = all(
+        isinstance(limit, Bound) and reaches(part, limit)
+        for part, limit in zip(claim.parts, bounds, strict=True)
     )
-    verdict = Verdict.MET if met else Verdict.NOT_SHOWN
+    verdict = Verdict.MET if reached else Verdict.NOT_SHOWN
     return Decided(claim=claim.name, verdict=verdict, level=level, bounds=bounds)
 
 

@@ -101,8 +101,8 @@ def effective_number(values: Floats, patient: Ints) -> tuple[float, float]:
     """
     size = np.bincount(patient).astype(np.float64)
     sums = np.bincount(patient, values).astype(np.float64)
-    found, freedom = effective_numbers(sums[None, :], np.array([float(values @ values)]), size)
-    return float(found[0]), freedom
+    numbers, freedom = effective_numbers(sums[None, :], np.array([float(values @ values)]), size)
+    return float(numbers[0]), freedom
 
 
 def effective_numbers(sums: Floats, squares: Floats, size: Floats) -> tuple[Floats, float]:
@@ -125,6 +125,6 @@ def effective_numbers(sums: Floats, squares: Floats, size: Floats) -> tuple[Floa
     variance = (k - 1) / k * np.einsum("ij,ij->i", moved, moved)
     differs = spread > 1e-12
     varies = differs & (variance > 0.0)
-    found = np.where(varies, spread / np.where(varies, variance, 1.0), n)
-    found = np.where(differs, np.minimum(found, n), arrays.kish_effective_n(size))
-    return found, arrays.kish_effective_n(size**2) - 1.0
+    numbers = np.where(varies, spread / np.where(varies, variance, 1.0), n)
+    numbers = np.where(differs, np.minimum(numbers, n), arrays.kish_effective_n(size))
+    return numbers, arrays.kish_effective_n(size**2) - 1.0

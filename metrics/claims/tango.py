@@ -44,12 +44,12 @@ def lower_bound(only_first: float, only_second: float, n: float, z: float) -> fl
 
     if not n > 0:
         raise UndefinedMetric("a difference of proportions needs at least one case; got 0")
-    seen = (only_first - only_second) / n
+    observed = (only_first - only_second) / n
     least = -1.0 + 1e-12
-    if seen <= least or score(only_first, only_second, n, least) <= z:
+    if observed <= least or score(only_first, only_second, n, least) <= z:
         return -1.0
 
     def beyond(difference: float) -> float:
         return float(score(only_first, only_second, n, difference)) - z
 
-    return float(brentq(beyond, least, seen, xtol=1e-13, rtol=1e-14))
+    return float(brentq(beyond, least, observed, xtol=1e-13, rtol=1e-14))

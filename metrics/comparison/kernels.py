@@ -92,7 +92,7 @@ def largest_distances(
     ``scale`` and ``out`` is submission ``first``.
     """
     for row in range(out.shape[0]):
-        mine = centred[first + row]
+        own = centred[first + row]
         most = out[row]
         most[:] = 0.0
         for other in range(centred.shape[0]):
@@ -100,4 +100,4 @@ def largest_distances(
             if by > 0.0:
                 theirs = centred[other]
                 for b in range(most.size):
-                    most[b] = max(most[b], abs(mine[b] - theirs[b]) * by)
+                    most[b] = max(most[b], abs(own[b] - theirs[b]) * by)

@@ -213,14 +213,14 @@ def mcnemar(right_a: ArrayLike, right_b: ArrayLike, patients: ArrayLike | None =
     return McNemar(only_a, only_b, chi_square, normal_p_value(math.sqrt(chi_square)), exact)
 
 
-def _coins(sizes: Ints, seen: int) -> float:
+def _coins(sizes: Ints, observed: int) -> float:
     """Chance that a coin's sign for each size makes a sum at least as far from 0 as ``seen``."""
     from scipy.special import bdtr, gammaln  # scipy is costly to import
 
     distinct, count = np.unique(sizes[sizes > 0], return_counts=True)
     if distinct.size == 1:
         n = int(count[0])
-        fewer = (n - seen // int(distinct[0])) // 2
+        fewer = (n - observed // int(distinct[0])) // 2
         return min(1.0, 2.0 * float(bdtr(fewer, n, 0.5)))
     chances = np.ones(1)  # of the sum of the sizes that got a plus
     for size, n in zip(distinct.tolist(), count.tolist(), strict=True):
@@ -229,7 +229,7 @@ def _coins(sizes: Ints, seen: int) -> float:
         logs = gammaln(n + 1) - gammaln(plus + 1) - gammaln(n - plus + 1) - n * math.log(2)
         heads[::size] = np.exp(logs)
         chances = _convolved(chances, heads)
-    fewer = (chances.size - 1 - seen) // 2
+    fewer = (chances.size - 1 - observed) // 2
     return min(1.0, 2.0 * float(chances[: fewer + 1].sum()))
 
 
@@ -237,8 +237,8 @@ def _convolved(a: Floats, b: Floats) -> Floats:
     if a.size * b.size <= _FEW_PRODUCTS:
         return np.convolve(a, b)
     n = a.size + b.size - 1
-    found = np.fft.irfft(np.fft.rfft(a, n) * np.fft.rfft(b, n), n)
-    return np.maximum(found, 0.0)
+    product = np.fft.irfft(np.fft.rfft(a, n) * np.fft.rfft(b, n), n)
+    return np.maximum(product, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,22 +271,24 @@ def rank_stability(
     without it a difference that is the same in every replicate tells nothing apart.
     Source: Hall & Miller 2009; Wiesenfarth 2021 (challengeR).
     """
-    seen = np.asarray(values, dtype=np.float64)
+    values_observed = np.asarray(values, dtype=np.float64)
     drawn = np.asarray(replicates, dtype=np.float64)
-    if drawn.shape[:1] != seen.shape or drawn.ndim != 2 or not seen.size:
-        raise UndefinedMetric(f"values {seen.shape} and replicates {drawn.shape} do not match")
-    kept = drawn[:, np.isfinite(drawn).all(axis=0)]
-    if not kept.shape[1]:
+    if drawn.shape[:1] != values_observed.shape or drawn.ndim != 2 or not values_observed.size:
+        raise UndefinedMetric(
+            f"values {values_observed.shape} and replicates {drawn.shape} do not match"
+        )
+    finite = drawn[:, np.isfinite(drawn).all(axis=0)]
+    if not finite.shape[1]:
         raise UndefinedMetric("no replicate is defined for every submission")
-    ranks = 1 + (kept[None, :, :] > kept[:, None, :]).sum(axis=1)
+    ranks = 1 + (finite[None, :, :] > finite[:, None, :]).sum(axis=1)
     best = ranks == 1
     share = (best / best.sum(axis=0)).mean(axis=1)
     tail = (1.0 - confidence) / 2.0
     ordered = np.sort(ranks, axis=1)
     last = ordered.shape[1] - 1
     low, high = ordered[:, math.floor(tail * last)], ordered[:, math.ceil((1.0 - tail) * last)]
-    observed = 1 + (seen[None, :] > seen[:, None]).sum(axis=1)
-    tiers = _tiers(seen, kept, 1.0 - confidence, fewest)
+    observed = 1 + (values_observed[None, :] > values_observed[:, None]).sum(axis=1)
+    tiers = _tiers(values_observed, finite, 1.0 - confidence, fewest)
     return tuple(
         RankStability(int(r), int(a), int(b), float(p), tier)
         for r, a, b, p, tier in zip(observed, low, high, share, tiers, strict=True)
@@ -335,15 +337,15 @@ def _side(y: ArrayLike, s: ArrayLike, patients: ArrayLike | None) -> _Side:
     patient, k = arrays.clusters(patients, y_.size)
     if patients is None:
         return _Side(Area(*auroc_and_variance(y_, s_), fewest_of_a_class(y_, patient)), k, None)
-    found = placements(y_, s_)
+    placed = placements(y_, s_)
     if k == y_.size:
-        variance = delong_covariance(found, found)
+        variance = delong_covariance(placed, placed)
     else:
-        variance = clustered_covariance(found, found, y_, patient)
+        variance = clustered_covariance(placed, placed, y_, patient)
     influence = np.empty(y_.size)
-    influence[y_] = (found.positive - found.auroc) / found.positive.size
-    influence[~y_] = (found.negative - found.auroc) / found.negative.size
-    return _Side(Area(found.auroc, variance, fewest_of_a_class(y_, patient)), k, influence)
+    influence[y_] = (placed.positive - placed.auroc) / placed.positive.size
+    influence[~y_] = (placed.negative - placed.auroc) / placed.negative.size
+    return _Side(Area(placed.auroc, variance, fewest_of_a_class(y_, patient)), k, influence)
 
 
 def _shared_covariance(
@@ -354,9 +356,9 @@ def _shared_covariance(
         return 0.0
     distinct, number = np.unique(np.concatenate([patients_a, patients_b]), return_inverse=True)
     k = distinct.size
-    mine = np.bincount(number[: patients_a.size], first.influence, k)
+    of_first = np.bincount(number[: patients_a.size], first.influence, k)
     theirs = np.bincount(number[patients_a.size :], second.influence, k)
-    return k / (k - 1) * float(mine @ theirs)
+    return k / (k - 1) * float(of_first @ theirs)
 
 
 def _mover(

@@ -118,7 +118,7 @@ class Scored:
 
 
 def replicated(
-    figure: Rankable, given: Scored, *, replicates: int, seed: int, threads: int | None = None
+    figure: Rankable, board: Scored, *, replicates: int, seed: int, threads: int | None = None
 ) -> Floats:
     """Replicates of a figure, (submissions, replicates), not a number where one is undefined.
 
@@ -126,43 +126,43 @@ def replicated(
     no other's replicates.
     """
     if figure.base == "auroc":
-        block = _areas(given)
+        block = _areas(board)
     elif figure.base in _WALKS:
-        block = _walked(figure, given)
+        block = _walked(figure, board)
     elif figure.base in _CURVES:
-        block = _read_off(figure, given)
+        block = _read_off(figure, board)
     else:
-        block = _summed(figure, given)
-    found = np.empty((given.scores.shape[0], -(-replicates // LANES) * LANES))
+        block = _summed(figure, board)
+    values = np.empty((board.scores.shape[0], -(-replicates // LANES) * LANES))
 
-    def use(here: slice, weights: NDArray[np.uint8]) -> None:
-        found[:, here] = block(weights)
+    def use(lanes: slice, weights: NDArray[np.uint8]) -> None:
+        values[:, lanes] = block(weights)
 
     resampling.each_block(
-        given.drawn,
+        board.drawn,
         use,
         replicates=replicates,
         seed=seed,
         threads=threads,
-        submissions=given.scores.shape[0],
+        submissions=board.scores.shape[0],
     )
-    return found[:, :replicates]
+    return values[:, :replicates]
 
 
 _Block = Callable[[NDArray[np.uint8]], Floats]
 """From the weights (cases, 64) of a block to the figures (submissions, 64)."""
 
 
-def _areas(given: Scored) -> _Block:
+def _areas(board: Scored) -> _Block:
     from metrics.comparison.kernels import scan_areas  # numba is costly to import
 
-    rows = np.empty(given.scores.shape, dtype=np.int32)
-    flags = np.empty(given.scores.shape, dtype=np.uint8)
-    for place, s in enumerate(given.scores):
-        cases = resampling.ranked(given.y, s, 2)
+    rows = np.empty(board.scores.shape, dtype=np.int32)
+    flags = np.empty(board.scores.shape, dtype=np.uint8)
+    for place, s in enumerate(board.scores):
+        cases = resampling.ranked(board.y, s, 2)
         rows[place] = cases.order
         flags[place] = resampling.walk(cases, None, None).flags
-    flush = resampling.rows_between_flushes(given.y)
+    flush = resampling.rows_between_flushes(board.y)
 
     def block(weights: NDArray[np.uint8]) -> Floats:
         out = np.empty((len(rows), LANES))
@@ -172,71 +172,71 @@ def _areas(given: Scored) -> _Block:
     return block
 
 
-def _walked(figure: Rankable, given: Scored) -> _Block:
+def _walked(figure: Rankable, board: Scored) -> _Block:
     from metrics.resampling.kernels import scan  # numba is costly to import
 
     walks = []
-    for s in given.scores:
-        cases = resampling.ranked(given.y, s, given.ece_bins)
+    for s in board.scores:
+        cases = resampling.ranked(board.y, s, board.ece_bins)
         flags = resampling.walk(cases, None, None).flags
         gap = np.empty_like(cases.gap)
         gap[cases.order] = cases.gap
         walks.append((cases.order.astype(np.int32), flags, gap))
-    flush = resampling.rows_between_flushes(given.y)
-    no_squares = np.zeros(given.y.size, dtype=np.float32)
+    flush = resampling.rows_between_flushes(board.y)
+    no_squares = np.zeros(board.y.size, dtype=np.float32)
 
     def block(weights: NDArray[np.uint8]) -> Floats:
-        found = np.empty((len(walks), LANES))
+        values = np.empty((len(walks), LANES))
         for place, (rows, flags, gap) in enumerate(walks):
             out = np.empty((FIGURES, LANES))
             scan(weights, rows, flags, gap, no_squares, flush, out)
             sums = Sums(out)
-            found[place] = sums.ece if figure.base == "ece" else sums.average_precision
-        return found
+            values[place] = sums.ece if figure.base == "ece" else sums.average_precision
+        return values
 
     return block
 
 
-def _read_off(figure: Rankable, given: Scored) -> _Block:
+def _read_off(figure: Rankable, board: Scored) -> _Block:
     """Figures of the ROC curve; a specificity is the sensitivity of the classes swapped."""
     from metrics.resampling.kernels import scan_roc  # numba is costly to import
 
     swapped = figure.base == AT_SENSITIVITY
-    y = ~given.y if swapped else given.y
+    y = ~board.y if swapped else board.y
     walks = []
-    for s in given.scores:
+    for s in board.scores:
         cases = resampling.ranked(y, -s if swapped else s, 2)
         walks.append((cases.order.astype(np.int32), resampling.walk(cases, None, None).flags))
     partial = figure.base == PARTIAL_AUROC
     read = np.array(figure.at if partial else [1.0 - figure.at[0]])
 
     def block(weights: NDArray[np.uint8]) -> Floats:
-        found = np.empty((len(walks), LANES))
+        values = np.empty((len(walks), LANES))
         heights, areas = np.empty((LANES, read.size)), np.empty((LANES, read.size))
         for place, (rows, flags) in enumerate(walks):
             scan_roc(weights, rows, flags, read, heights, areas)
             if partial:
                 low, high = figure.at
-                found[place] = standardized_area(areas[:, 1] - areas[:, 0], low, high)
+                values[place] = standardized_area(areas[:, 1] - areas[:, 0], low, high)
             else:
-                found[place] = heights[:, 0]
-        return found
+                values[place] = heights[:, 0]
+        return values
 
     return block
 
 
-def _summed(figure: Rankable, given: Scored) -> _Block:
+def _summed(figure: Rankable, board: Scored) -> _Block:
     """Figures of sums over each class: of calls, or of losses."""
-    y = given.y
+    y = board.y
     each: NDArray[np.floating]
     if figure.of_calls:
         each = np.stack(
-            [called(s, t) for s, t in zip(given.scores, given.thresholds, strict=True)]
+            [called(s, t) for s, t in zip(board.scores, board.thresholds, strict=True)]
         ).astype(np.float32)  # counts are whole: exact
     elif figure.base == "log_loss":
-        each = np.stack([log_losses(y, s) for s in given.scores])
+        each = np.stack([log_losses(y, s) for s in board.scores])
     else:
-        each = (given.scores - y) ** 2
+        each = (board.scores - y) ** 2
     positive, negative = each[:, y], each[:, ~y]
 
     def block(weights: NDArray[np.uint8]) -> Floats:
@@ -247,7 +247,7 @@ def _summed(figure: Rankable, given: Scored) -> _Block:
             weights[y].sum(axis=0, dtype=np.float64)[None, :],
             weights[~y].sum(axis=0, dtype=np.float64)[None, :],
         )
-        return _of_sides(figure, sums, given.thresholds)
+        return _of_sides(figure, sums, board.thresholds)
 
     return block
 

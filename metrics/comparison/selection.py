@@ -56,10 +56,10 @@ def tails_of_best(
     for independent estimates; Fuentes, Casella & Wells 2018.
     """
     alpha = 1.0 - confidence
-    given = correlation.shape[0]
-    if not 0 <= best < given <= looks:
+    number = correlation.shape[0]
+    if not 0 <= best < number <= looks:
         raise UndefinedMetric(
-            f"the best of {looks} looks must be one of the {given} that are given; got {best}"
+            f"the best of {looks} looks must be one of the {number} that are given; got {best}"
         )
     if looks == 1:
         return Tails(alpha / 2.0, alpha / 2.0)
@@ -72,21 +72,21 @@ def tails_of_best(
     alike = np.concatenate(([best], alike[alike != best]))
     unlike = np.concatenate(([best], alike[:0:-1]))
     errors = _errors(correlation, seed)
-    unseen = looks - given
+    unseen = looks - number
     most, least = errors[:, best].copy(), errors[:, best].copy()
     taken = 1, 1
     for k in steps:
         alone = min(k - 1, unseen)
-        sizes = k - alone, min(k, given)
-        for largest, order, done, size in zip(
+        sizes = k - alone, min(k, number)
+        for largest, order, finished, size in zip(
             (most, least), (unlike, alike), taken, sizes, strict=True
         ):
-            for look in order[done:size]:
+            for look in order[finished:size]:
                 np.maximum(largest, errors[:, look], out=largest)
         taken = sizes
         low = np.sort(least[least < -d[0]])
         below = np.searchsorted(low, -d, side="left") / least.size
-        below = below * ndtr(-d) ** max(0, k - given)
+        below = below * ndtr(-d) ** max(0, k - number)
         c = np.maximum(c, _upper(np.sort(most[most > c.min()]), alone, alpha - below, most.size))
     chosen = int(np.argmin(c + d))
     return Tails(float(ndtr(-c[chosen])), float(ndtr(-d[chosen])))
@@ -137,6 +137,6 @@ def correlation_of(covariance: Floats) -> Floats:
     """Correlations from covariances; figures without variance go with none other."""
     error = np.sqrt(np.diag(covariance).clip(min=0.0))
     both = np.outer(error, error)
-    found = np.divide(covariance, both, out=np.zeros_like(covariance), where=both > 0.0)
-    np.fill_diagonal(found, 1.0)
-    return np.clip(found, -1.0, 1.0)
+    correlation = np.divide(covariance, both, out=np.zeros_like(covariance), where=both > 0.0)
+    np.fill_diagonal(correlation, 1.0)
+    return np.clip(correlation, -1.0, 1.0)

@@ -40,13 +40,13 @@ def tiers(worth: Floats, pairs: Pairs, adjusted: Floats, confidence: float) -> I
     apart = np.zeros((worth.size, worth.size), dtype=np.bool_)
     apart[pairs.first, pairs.second] = adjusted < 1.0 - confidence
     apart |= apart.T
-    found = np.zeros(worth.size, dtype=np.int64)
+    numbers = np.zeros(worth.size, dtype=np.int64)
     tier, first = 0, -1
     for place in np.argsort(-worth, kind="stable").tolist():
         if first < 0 or apart[first, place]:
             tier, first = tier + 1, place
-        found[place] = tier
-    return found
+        numbers[place] = tier
+    return numbers
 
 
 def rank_intervals(
@@ -72,10 +72,10 @@ def rank_intervals(
     centred = replicates - replicates.mean(axis=1, keepdims=True)
     reach = np.empty(n)
     for start in range(0, n, _ROWS):
-        mine = slice(start, min(start + _ROWS, n))
-        largest = np.empty((mine.stop - start, centred.shape[1]))
-        largest_distances(centred, scale[mine], start, largest)
-        reach[mine] = np.quantile(largest, confidence, axis=1)
+        rows = slice(start, min(start + _ROWS, n))
+        largest = np.empty((rows.stop - start, centred.shape[1]))
+        largest_distances(centred, scale[rows], start, largest)
+        reach[rows] = np.quantile(largest, confidence, axis=1)
     level = 1.0 - confidence
     ahead = worth[None, :] - worth[:, None]
     sure = (np.abs(ahead) * scale > reach[:, None]) & (p < level)

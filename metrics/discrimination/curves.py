@@ -98,11 +98,11 @@ def roc_sensitivities(
     curve = _cumulative(y_, s_, w_)
     arrays.both_classes("a ROC curve", curve.tp[-1], curve.fp[-1])
     x, tpr = curve.fp / curve.fp[-1], curve.tp / curve.tp[-1]
-    wanted = np.asarray(false_positive_rates, dtype=np.float64)
-    left = np.searchsorted(x, wanted + 1e-12, side="right") - 1  # the top of a vertical rise
+    rates = np.asarray(false_positive_rates, dtype=np.float64)
+    left = np.searchsorted(x, rates + 1e-12, side="right") - 1  # the top of a vertical rise
     right = np.minimum(left + 1, x.size - 1)
     run = np.where(x[right] > x[left], x[right] - x[left], 1.0)
-    share = np.clip((wanted - x[left]) / run, 0.0, 1.0)
+    share = np.clip((rates - x[left]) / run, 0.0, 1.0)
     return np.minimum(tpr[left] + share * (tpr[right] - tpr[left]), 1.0)
 
 

@@ -173,20 +173,20 @@ def _alone(y: Bools, s: Floats) -> tuple[float, linearised.Error]:
 def _clustered(
     y: Bools, s: Floats, patient: Ints, n_patients: int
 ) -> tuple[float, linearised.Error]:
-    found = placements(y, s)
+    placed = placements(y, s)
     fewest = min(_distinct(y, patient), _distinct(~y, patient))
     if fewest < 2:
         raise UndefinedMetric(
             "the clustered variance of an AUROC needs two patients of each class; got one"
         )
     influence = np.empty(y.size)
-    influence[y] = (found.positive - found.auroc) / found.positive.size
-    influence[~y] = (found.negative - found.auroc) / found.negative.size
+    influence[y] = (placed.positive - placed.auroc) / placed.positive.size
+    influence[~y] = (placed.negative - placed.auroc) / placed.negative.size
     cohort = group.everyone(y, s, patient, n_patients, group.FIXED_PREVALENCE)
     known = linearised.error(cohort, influence)
     if not known.standard_error > 0.0:
         known = linearised.Error(0.0, fewest - 1.0)
-    return found.auroc, known
+    return placed.auroc, known
 
 
 def _components(y: Bools, s: Floats) -> tuple[float, float, float]:
@@ -213,16 +213,16 @@ def _components(y: Bools, s: Floats) -> tuple[float, float, float]:
 def _auroc_and_variance(y: Bools, s: Floats, patient: Ints | None) -> tuple[float, float]:
     if patient is None:
         return auroc_and_variance(y, s)
-    found = placements(y, s)
-    return found.auroc, clustered_covariance(found, found, y, patient)
+    placed = placements(y, s)
+    return placed.auroc, clustered_covariance(placed, placed, y, patient)
 
 
 def _few(m: int, n: int) -> str:
     return f"the variance of an AUROC needs two cases of each class; got {m} positive, {n} negative"
 
 
-def _distinct(kept: Bools, patient: Ints) -> int:
-    return arrays.renumbered(patient[kept])[1]
+def _distinct(counted: Bools, patient: Ints) -> int:
+    return arrays.renumbered(patient[counted])[1]
 
 
 def _twice_below(s: Floats, others: Floats) -> Ints:

@@ -37,12 +37,12 @@ def hand_till_auroc(y: ArrayLike, p: ArrayLike) -> float:
     (n, k). Undefined where a class has no case. Source: Hand & Till 2001.
     """
     y_, p_ = _every_class(y, p)
-    found = []
+    areas = []
     for i, j in combinations(range(p_.shape[1]), 2):
         pair = (y_ == i) | (y_ == j)
         first, second = y_[pair] == i, y_[pair] == j
-        found.append((auroc(first, p_[pair, i]) + auroc(second, p_[pair, j])) / 2.0)
-    return float(np.mean(found))
+        areas.append((auroc(first, p_[pair, i]) + auroc(second, p_[pair, j])) / 2.0)
+    return float(np.mean(areas))
 
 
 def confusion_matrix(y: ArrayLike, called: ArrayLike, n_classes: int) -> NDArray[np.int64]:
@@ -82,10 +82,10 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[Ints, Floats]:
 
 
 def _whole(y: ArrayLike, n_classes: int) -> Ints:
-    given = np.asarray(y)
-    if not np.isin(given, np.arange(n_classes)).all():
+    classes = np.asarray(y)
+    if not np.isin(classes, np.arange(n_classes)).all():
         raise UndefinedMetric(f"classes must be whole numbers 0 to {n_classes - 1}")
-    return given.astype(np.int64)
+    return classes.astype(np.int64)
 
 
 def _every_class(y: ArrayLike, p: ArrayLike) -> tuple[Ints, Floats]:
@@ -104,10 +104,10 @@ def _every_class(y: ArrayLike, p: ArrayLike) -> tuple[Ints, Floats]:
 def _both_values(y: NDArray[np.generic]) -> None:
     """Check that each label has a positive and a negative case."""
     for label in range(y.shape[1]):
-        given = arrays.labels(y[:, label])
-        positive = int(given.sum())
-        if positive in (0, given.size):
+        of_label = arrays.labels(y[:, label])
+        positive = int(of_label.sum())
+        if positive in (0, of_label.size):
             raise UndefinedMetric(
                 f"insufficient data: label {label} has {positive} positive and "
-                f"{given.size - positive} negative cases; both are needed"
+                f"{of_label.size - positive} negative cases; both are needed"
             )

@@ -133,10 +133,10 @@ def _effective_trials(
     if not group.clustered:
         return n, linearised.quantile(confidence, math.inf)
     patients = equal_patients(group.patient[of])
-    seen = float(np.count_nonzero(hits & of)) / n
-    known = linearised.error(group, np.where(of, (hits - seen) / n, 0.0))
-    binomial = max(share * (1.0 - share), seen * (1.0 - seen))
-    variance = mixed_variance(seen, known, patients)
+    rate = float(np.count_nonzero(hits & of)) / n
+    known = linearised.error(group, np.where(of, (hits - rate) / n, 0.0))
+    binomial = max(share * (1.0 - share), rate * (1.0 - rate))
+    variance = mixed_variance(rate, known, patients)
     effective = min(n, binomial / variance) if variance > 0.0 else patients
     freedom = linearised.effective_patients(group.patient[of], group.n_patients) - 1.0
     return effective, linearised.quantile(confidence, freedom)
@@ -247,14 +247,14 @@ def _error(group: Group, influence: Floats, fewest: float) -> linearised.Error:
 def _effective_classes(group: Group) -> tuple[float, float]:
     """Effective number of patients with positive and with negative cases, two of each at least."""
     counts = []
-    for kept, name in ((group.y, "positive"), (~group.y, "negative")):
-        patients = arrays.renumbered(group.patient[kept])[1]
+    for of_class, name in ((group.y, "positive"), (~group.y, "negative")):
+        patients = arrays.renumbered(group.patient[of_class])[1]
         if patients < 2:
             raise UndefinedMetric(
                 f"insufficient data: an interval needs two patients with {name} cases; "
                 f"got {patients}"
             )
-        counts.append(equal_patients(group.patient[kept]))
+        counts.append(equal_patients(group.patient[of_class]))
     return counts[0], counts[1]
 
 

@@ -117,8 +117,8 @@ def gaps(
     def influence(metric: str, place: int) -> Floats | None:
         return influence_of(metric, levels[place].group, choices)
 
-    made, found = _between(metrics, levels, n_levels, base, narrow, wide, influence)
-    return made + _named(found, base, n_levels)
+    differences, estimates = _between(metrics, levels, n_levels, base, narrow, wide, influence)
+    return differences + _named(estimates, base, n_levels)
 
 
 def figure_gaps(
@@ -175,18 +175,20 @@ def _between(
     """Differences and ranges of each figure, and the figures in every level that has them."""
     shared = _share_patients(levels)
     joined = lru_cache(maxsize=None)(_joined)  # the same few levels for every figure
-    made: list[Gap] = []
-    found: dict[str, _Of] = {}
+    differences: list[Gap] = []
+    estimates: dict[str, _Of] = {}
     for metric in metrics:
         try:
             known = influence if shared else None
-            found[metric] = _in_levels(metric, levels, narrow, wide, joined, known)
+            estimates[metric] = _in_levels(metric, levels, narrow, wide, joined, known)
         except UndefinedMetric as reason:
-            made.append(Gap(f"{metric}_gap", MAX_MIN, joined(*levels).undefined(str(reason))))
+            differences.append(
+                Gap(f"{metric}_gap", MAX_MIN, joined(*levels).undefined(str(reason)))
+            )
             continue
-        made += _differences(metric, found[metric], base)
-        made += _ranges(f"{metric}_gap", [found[metric]], n_levels, _range)
-    return made, found
+        differences += _differences(metric, estimates[metric], base)
+        differences += _ranges(f"{metric}_gap", [estimates[metric]], n_levels, _range)
+    return differences, estimates
 
 
 def _reference(levels: Sequence[Level], named: str | None) -> Level | None:
@@ -208,18 +210,18 @@ def _in_levels(
 
     ``influence`` None where no patient has cases in two levels.
     """
-    kept = [i for i, found in enumerate(narrow) if found[metric].low is not None]
-    if len(kept) < 2:
-        reasons = [found[metric].undefined or found[metric].method for found in narrow]
+    numbers = [i for i, estimates in enumerate(narrow) if estimates[metric].low is not None]
+    if len(numbers) < 2:
+        reasons = [estimates[metric].undefined or estimates[metric].method for estimates in narrow]
         raise UndefinedMetric(f"fewer than two levels have the figure: {max(reasons)}")
-    have = [levels[i] for i in kept]
+    have = [levels[i] for i in numbers]
     return _Of(
         have,
-        [_part(narrow[i][metric]) for i in kept],
-        [_part(wide[i][metric]) for i in kept],
+        [_part(narrow[i][metric]) for i in numbers],
+        [_part(wide[i][metric]) for i in numbers],
         np.eye(len(have))
         if influence is None
-        else _correlations(have, [influence(metric, i) for i in kept]),
+        else _correlations(have, [influence(metric, i) for i in numbers]),
         joined,
     )
 
@@ -239,7 +241,7 @@ def _part(estimate: Estimate) -> Part:
 def _correlations(levels: Sequence[Level], influences: Sequence[Floats | None]) -> Floats:
     """Correlation of the figure between levels, through patients they share, (levels, levels)."""
     n = len(levels)
-    found = np.eye(n)
+    correlations = np.eye(n)
     k = 1 + max(int(level.patients.max()) for level in levels)
     sums = [
         np.bincount(level.patients, influence, k)
@@ -247,11 +249,11 @@ def _correlations(levels: Sequence[Level], influences: Sequence[Floats | None]) 
         if influence is not None
     ]
     if len(sums) < n:
-        return found  # taken as independent, which makes the differences' intervals wider
+        return correlations  # taken as independent, which makes the differences' intervals wider
     moved: Floats = np.stack(sums).astype(np.float64)
     covariance = moved @ moved.T
     spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
-    return np.divide(covariance, spread, out=found, where=spread > 0)
+    return np.divide(covariance, spread, out=correlations, where=spread > 0)
 
 
 def _differences(metric: str, of: _Of, base: Level | None) -> list[Gap]:
@@ -288,34 +290,34 @@ def _ranges(
     unreported = [level.name for level in levels if not level.reported]
     chosen = [(ends, levels)]
     if unreported:
-        kept = [level for level in levels if level.reported]
-        chosen.append((f"{ends}{WITHOUT}{' and '.join(unreported)}", kept))
-    made = []
-    for label, kept in chosen:
-        if len(kept) < 2:
+        reported = [level for level in levels if level.reported]
+        chosen.append((f"{ends}{WITHOUT}{' and '.join(unreported)}", reported))
+    ranges = []
+    for label, reported in chosen:
+        if len(reported) < 2:
             continue
-        parts = [form(f, [f.levels.index(level) for level in kept]) for f in figures]
+        parts = [form(f, [f.levels.index(level) for level in reported]) for f in figures]
         part = parts[0] if worst is None else worst(parts)
-        n_asked = n_levels - (len(levels) - len(kept))
+        n_asked = n_levels - (len(levels) - len(reported))
         method = (
             "from the levels' intervals (MOVER), simultaneous over all pairs"
-            f"{' of each rate' if worst else ''}; levels: {len(kept)} of {n_asked}"
+            f"{' of each rate' if worst else ''}; levels: {len(reported)} of {n_asked}"
         )
         if not np.isfinite(part.value):
-            made.append(
+            ranges.append(
                 Gap(
                     name,
                     label,
                     figures[0]
-                    .joined(*kept)
+                    .joined(*reported)
                     .undefined("the ratio is undefined: no group has a call"),
                 )
             )
             continue
-        made.append(
-            Gap(name, label, figures[0].joined(*kept).estimate(part.value, part.bounds, method))
+        ranges.append(
+            Gap(name, label, figures[0].joined(*reported).estimate(part.value, part.bounds, method))
         )
-    return made
+    return ranges
 
 
 def _range(of: _Of, places: Sequence[int]) -> Part:
@@ -344,23 +346,24 @@ def _ratio(of: _Of, places: Sequence[int]) -> Part:
     return Part(value, low, high)
 
 
-def _named(found: dict[str, _Of], base: Level | None, n_levels: int) -> list[Gap]:
+def _named(estimates: dict[str, _Of], base: Level | None, n_levels: int) -> list[Gap]:
     """The named figures of fairness, from the rates that they are made of."""
     tpr, fpr, selected, ppv = (
-        found.get(name) for name in ("sensitivity", "false_positive_rate", "selection_rate", "ppv")
+        estimates.get(name)
+        for name in ("sensitivity", "false_positive_rate", "selection_rate", "ppv")
     )
-    made: list[Gap] = []
+    ranges: list[Gap] = []
     if selected is not None:
-        made += _ranges("demographic_parity_difference", [selected], n_levels, _range)
-        made += _ranges("demographic_parity_ratio", [selected], n_levels, _ratio, ends=MIN_MAX)
+        ranges += _ranges("demographic_parity_difference", [selected], n_levels, _range)
+        ranges += _ranges("demographic_parity_ratio", [selected], n_levels, _ratio, ends=MIN_MAX)
     if ppv is not None:
-        made += _ranges("predictive_parity_difference", [ppv], n_levels, _range)
+        ranges += _ranges("predictive_parity_difference", [ppv], n_levels, _range)
     if tpr is None or fpr is None:
-        return made
-    made += _ranges("equal_opportunity_difference", [tpr], n_levels, _range)
-    made += _ranges("equalized_odds_difference", [tpr, fpr], n_levels, _range, _largest)
-    made += _ranges("equalized_odds_ratio", [tpr, fpr], n_levels, _ratio, _smallest, MIN_MAX)
-    return made if base is None else made + _average_odds(tpr, fpr, base)
+        return ranges
+    ranges += _ranges("equal_opportunity_difference", [tpr], n_levels, _range)
+    ranges += _ranges("equalized_odds_difference", [tpr, fpr], n_levels, _range, _largest)
+    ranges += _ranges("equalized_odds_ratio", [tpr, fpr], n_levels, _ratio, _smallest, MIN_MAX)
+    return ranges if base is None else ranges + _average_odds(tpr, fpr, base)
 
 
 def _largest(parts: Sequence[Part]) -> Part:
@@ -377,23 +380,23 @@ def _ends(part: Part) -> tuple[float, float, float]:
 
 def _average_odds(tpr: _Of, fpr: _Of, base: Level) -> list[Gap]:
     """Mean absolute difference of both rates from the reference."""
-    made = []
+    differences = []
     both = [(of, of.differences(of.to_reference)) for of in (tpr, fpr)]
     for level in tpr.levels:
         if level is base or any(level not in of.levels or base not in of.levels for of, _ in both):
             continue
         value = low = high = 0.0
         for of, ends in both:
-            here = of.levels.index(level), of.levels.index(base)
-            difference, below, above = (float(end[here]) for end in ends)
+            places = of.levels.index(level), of.levels.index(base)
+            difference, below, above = (float(end[places]) for end in ends)
             value += abs(difference) / 2.0
             low += max(0.0, below, -above) / 2.0
             high += max(-below, above) / 2.0
         joined = tpr.joined(level, base)
         estimate = joined.estimate(value, (low, high), "from the intervals of both differences")
         name = f"{level.name} - {base.name}"
-        made.append(Gap("average_absolute_odds_difference", name, estimate))
-    return made
+        differences.append(Gap("average_absolute_odds_difference", name, estimate))
+    return differences
 
 
 def _joined(*levels: Level) -> Group:

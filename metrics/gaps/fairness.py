@@ -127,14 +127,14 @@ def bpsn_auroc(
 def _crossed(
     y: Bools,
     s: ArrayLike,
-    kept: Bools,
+    member: Bools,
     patients: ArrayLike | None,
     confidence: float,
     interval: str,
 ) -> Estimate:
-    mine = None if patients is None else np.asarray(patients)[kept]
-    s_ = np.asarray(s)[kept]
-    return auroc_estimate(y[kept], s_, mine, confidence=confidence, interval=interval)
+    own = None if patients is None else np.asarray(patients)[member]
+    s_ = np.asarray(s)[member]
+    return auroc_estimate(y[member], s_, own, confidence=confidence, interval=interval)
 
 
 def _refuse_one(rates: Floats) -> None:

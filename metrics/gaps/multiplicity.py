@@ -42,15 +42,15 @@ def fallback(
         raise UndefinedMetric(f"{len(p_values)} p-values but {len(weights)} weights")
     if not all(weight > 0 for weight in weights) or math.fsum(weights) > 1.0 + 1e-9:
         raise UndefinedMetric("weights are shares of the level: above 0, and at most 1 together")
-    found: list[float | None] = []
+    adjusted: list[float | None] = []
     for i, p in enumerate(p_values):
         if p is None:
-            found.append(None)
+            adjusted.append(None)
             continue
         if not 0.0 <= p <= 1.0:
             raise UndefinedMetric(f"a p-value lies between 0 and 1; got {p}")
-        found.append(_adjusted(p, found, weights[: i + 1]))
-    return tuple(found)
+        adjusted.append(_adjusted(p, adjusted, weights[: i + 1]))
+    return tuple(adjusted)
 
 
 def _adjusted(p: float, before: Sequence[float | None], weights: Sequence[float]) -> float:

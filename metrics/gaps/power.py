@@ -66,25 +66,25 @@ def detectable_gaps(
     if figure == "auroc":
         if assumed <= 0.5:
             raise UndefinedMetric(f"an AUROC to plan with lies above 0.5; got {assumed}")
-        found: Callable[[int, float], float] = _Aurocs(counts, assumed, alpha).power
+        power_of: Callable[[int, float], float] = _Aurocs(counts, assumed, alpha).power
         widest, end = assumed - 0.5, "an AUROC of 0.5"
     else:
         chance = assumed if figure in ("sensitivity", "specificity") else 1.0 - assumed
-        found = _Rates(counts[0 if RATES[figure] else 1], chance, alpha).power
+        power_of = _Rates(counts[0 if RATES[figure] else 1], chance, alpha).power
         widest, end = chance, f"a {figure} of {0 if chance == assumed else 1}"
-    return tuple(_smallest(found, g, widest, end, power) for g in range(len(positives)))
+    return tuple(_smallest(power_of, g, widest, end, power) for g in range(len(positives)))
 
 
 def _smallest(
-    found: Callable[[int, float], float], level: int, widest: float, end: str, power: float
+    power_of: Callable[[int, float], float], level: int, widest: float, end: str, power: float
 ) -> Detectable:
     """Halve the interval of differences until its ends agree to 0.001."""
     low, high = 0.0, widest
-    if found(level, widest) < power:
+    if power_of(level, widest) < power:
         return Detectable(None, f"{end} in this level would be found with less than {power:.0%}")
     while high - low > 1e-3:
         middle = (low + high) / 2.0
-        low, high = (low, middle) if found(level, middle) >= power else (middle, high)
+        low, high = (low, middle) if power_of(level, middle) >= power else (middle, high)
     return Detectable(high)
 
 
@@ -166,8 +166,8 @@ class _Aurocs:
         own = _part(value) * (1.0 / m + 1.0 / n)
         mean = np.average(value, axis=1, weights=fewest)[:, np.newaxis]
         right = np.maximum(value, 1.0 - value)
-        seen = fewest * own / right + _OF_A_CASE / fewest
-        variance = mean * (1.0 - mean) * seen / (fewest * (1.0 - right) + _OF_A_CASE)
+        observed = fewest * own / right + _OF_A_CASE / fewest
+        variance = mean * (1.0 - mean) * observed / (fewest * (1.0 - right) + _OF_A_CASE)
         weight = 1.0 / np.maximum(variance, 1e-300)
         mean = np.sum(weight * value, axis=1) / weight.sum(axis=1)
         return np.asarray(np.sum(weight * (value - mean[:, np.newaxis]) ** 2, axis=1))

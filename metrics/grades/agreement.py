@@ -107,15 +107,15 @@ def kendall_tau_b_test(reference: ArrayLike, grade: ArrayLike) -> RankTest:
     Source: Kendall 1970, chapters 4 and 5.
     """
     a, b, _ = _pairs(reference, grade, None)
-    found = _ranked_pairs(a, b)
-    value = _tau_b(found)
+    pairs = _ranked_pairs(a, b)
+    value = _tau_b(pairs)
     n = a.size
-    if n < _COUNTED_OUT and found.tied_a == found.tied_b == 0:
-        least = min(found.discordant, found.pairs - found.discordant)
+    if n < _COUNTED_OUT and pairs.tied_a == pairs.tied_b == 0:
+        least = min(pairs.discordant, pairs.pairs - pairs.discordant)
         p = min(1.0, 2.0 * float(_inversion_chances(n)[: least + 1].sum()))
         return RankTest(value, p, "exact, every order as likely")
     error = math.sqrt(_null_variance(n, _sizes(a), _sizes(b)))
-    return RankTest(value, normal_p_value(found.balance / error), "normal, variance with ties")
+    return RankTest(value, normal_p_value(pairs.balance / error), "normal, variance with ties")
 
 
 _COUNTED_OUT = 50
@@ -148,11 +148,11 @@ def _ranked_pairs(a: Floats, b: Floats) -> _RankedPairs:
     return _RankedPairs(pairs, _tied(ranks_a), _tied(ranks_b), tied_both, discordant)
 
 
-def _tau_b(found: _RankedPairs) -> float:
-    untied_a, untied_b = found.pairs - found.tied_a, found.pairs - found.tied_b
+def _tau_b(pairs: _RankedPairs) -> float:
+    untied_a, untied_b = pairs.pairs - pairs.tied_a, pairs.pairs - pairs.tied_b
     if not (untied_a and untied_b):
         raise UndefinedMetric("tau-b is undefined: one of the two is constant")
-    value = found.balance / math.sqrt(untied_a * untied_b)  # one root: 1 comes out as 1
+    value = pairs.balance / math.sqrt(untied_a * untied_b)  # one root: 1 comes out as 1
     return min(max(value, -1.0), 1.0)
 
 
@@ -168,11 +168,11 @@ def _null_variance(n: int, t: Floats, u: Floats) -> float:
     def threes(x: Floats) -> float:
         return float(np.sum(x * (x - 1.0) * (x - 2.0)))
 
-    found = (n * (n - 1.0) * (2.0 * n + 5.0) - spread(t) - spread(u)) / 18.0
-    found += twos(t) * twos(u) / (2.0 * n * (n - 1.0))
+    variance = (n * (n - 1.0) * (2.0 * n + 5.0) - spread(t) - spread(u)) / 18.0
+    variance += twos(t) * twos(u) / (2.0 * n * (n - 1.0))
     if n > 2:
-        found += threes(t) * threes(u) / (9.0 * n * (n - 1.0) * (n - 2.0))
-    return found
+        variance += threes(t) * threes(u) / (9.0 * n * (n - 1.0) * (n - 2.0))
+    return variance
 
 
 def _inversion_chances(n: int) -> Floats:

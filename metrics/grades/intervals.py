@@ -137,13 +137,13 @@ def bland_altman_intervals(
     (Zou & Donner 2008; Carkeet 2015 for normal differences). Undefined where all differences are
     equal.
     """
-    found = agreement.bland_altman(reference, grade)
+    limits = agreement.bland_altman(reference, grade)
     a, b = finite_grades(reference, grade)
-    spread = (found.high - found.bias) / agreement.REACH
+    spread = (limits.high - limits.bias) / agreement.REACH
     reach = linearised.error(group, influences.of_mean(b - a)).reach(confidence)
     if not min(spread, reach) > _ROUNDING * float(np.abs(b - a).max()):
         raise UndefinedMetric("insufficient data: all differences are equal")
-    bias = Part(found.bias, found.bias - reach, found.bias + reach)
+    bias = Part(limits.bias, limits.bias - reach, limits.bias + reach)
     known = linearised.error(group, influences.of_deviation(b - a, spread))
     patients = max(equal_patients(group.patient), 2.0)
     error = max(known.standard_error, spread / math.sqrt(2.0 * (patients - 1.0)))

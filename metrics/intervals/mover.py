@@ -124,8 +124,8 @@ def _ratio_end(a: float, b: float, end_a: float, end_b: float, r: float, sign: f
 
 def _length(steps: Sequence[float], signs: Sequence[float], correlations: Sequence[float]) -> float:
     square = sum(step * step for step in steps)
-    given = iter(correlations)
+    remaining = iter(correlations)
     for j in range(len(steps)):
         for k in range(j + 1, len(steps)):
-            square += 2.0 * next(given, 0.0) * signs[j] * signs[k] * steps[j] * steps[k]
+            square += 2.0 * next(remaining, 0.0) * signs[j] * signs[k] * steps[j] * steps[k]
     return math.sqrt(max(0.0, square))

@@ -43,8 +43,8 @@ def mixed_variance(value: float, known: linearised.Error, n: float) -> float:
     """
     wrong = n * min(value, 1.0 - value)
     model = value * (1.0 - value) / n
-    seen = known.standard_error**2
-    return (wrong * seen + _BINOMIAL_CASES * model) / (wrong + _BINOMIAL_CASES)
+    observed = known.standard_error**2
+    return (wrong * observed + _BINOMIAL_CASES * model) / (wrong + _BINOMIAL_CASES)
 
 
 def score_area(
@@ -63,8 +63,8 @@ def score_area(
     scale = 1.0
     if model > 0.0 and known.standard_error > 0.0:
         wrong = min(positive, negative) * min(value, 1.0 - value)
-        seen = known.standard_error**2 / model
-        scale = (wrong * seen + _BINORMAL_CASES) / (wrong + _BINORMAL_CASES)
+        observed = known.standard_error**2 / model
+        scale = (wrong * observed + _BINORMAL_CASES) / (wrong + _BINORMAL_CASES)
 
     def beyond(theta: float) -> float:
         variance = scale * binormal_variance(theta, positive, negative)
@@ -109,20 +109,20 @@ def _crossing(beyond: Callable[[float], float], inner: float, outer: float) -> f
     if beyond(inner) == 0.0:  # at its limit a figure has no variance, a little inside it has one
         inner += 1e-9 * (outer - inner)
     inside, outside = beyond(inner), beyond(outer)
-    kept = 0
+    side = 0
     for _ in range(60):
         if abs(outer - inner) <= 1e-13 or inside == outside:
             break
         middle = (inner * outside - outer * inside) / (outside - inside)
-        found = beyond(middle)
-        if found > 0.0:
-            outer, outside = middle, found
-            inside = inside / 2.0 if kept > 0 else inside
-            kept = 1
+        value = beyond(middle)
+        if value > 0.0:
+            outer, outside = middle, value
+            inside = inside / 2.0 if side > 0 else inside
+            side = 1
         else:
-            inner, inside = middle, found
-            outside = outside / 2.0 if kept < 0 else outside
-            kept = -1
-        if found == 0.0:
+            inner, inside = middle, value
+            outside = outside / 2.0 if side < 0 else outside
+            side = -1
+        if value == 0.0:
             return middle
     return (inner + outer) / 2.0

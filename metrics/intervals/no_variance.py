@@ -45,8 +45,8 @@ def mover(first: Area, second: Area, confidence: float, *, related: bool) -> tup
     the same cases; then the correlation is taken as -1, the worst case. Source: Zou & Donner 2008.
     """
     a, b = (Part(area.value, *area.bounds(confidence)) for area in (first, second))
-    found = difference(a, b, -1.0 if related else 0.0)
-    return max(found.low, -1.0), min(found.high, 1.0)
+    ends = difference(a, b, -1.0 if related else 0.0)
+    return max(ends.low, -1.0), min(ends.high, 1.0)
 
 
 def mover_p_value(first: Area, second: Area, *, related: bool) -> float:

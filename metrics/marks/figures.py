@@ -41,8 +41,8 @@ class MarkMeasures:
 
     def part(self, member: Bools | Ints) -> MarkMeasures:
         """The cases that are a ``member`` (cases,), or those at some places (kept cases,)."""
-        kept = tuple(self.cases[place] for place in np.arange(len(self.cases))[member].tolist())
-        return MarkMeasures(kept, self.rates)
+        members = tuple(self.cases[place] for place in np.arange(len(self.cases))[member].tolist())
+        return MarkMeasures(members, self.rates)
 
 
 def mark_figures(per_case: MarkMeasures, group: Group, confidence: float) -> dict[str, Estimate]:
@@ -55,48 +55,48 @@ def mark_figures(per_case: MarkMeasures, group: Group, confidence: float) -> dic
     Chakraborty 2017.
     """
     study = _study(per_case, group)
-    made: dict[str, Callable[[], Estimate]] = {}
+    makers: dict[str, Callable[[], Estimate]] = {}
     for name, area in _AREAS.items():
-        made[name] = partial(_area, group, study, area, confidence)
+        makers[name] = partial(_area, group, study, area, confidence)
     for rate in per_case.rates:
-        made[f"{AT_FALSE_MARKS}_{rate:g}"] = partial(_at_rate, group, study, rate, confidence)
+        makers[f"{AT_FALSE_MARKS}_{rate:g}"] = partial(_at_rate, group, study, rate, confidence)
     if per_case.rates:
-        made[FROC_SCORE] = partial(_froc_score, group, study, per_case.rates, confidence)
-    made[LESION_SENSITIVITY] = partial(_lesions, group, study, confidence)
-    made[FALSE_MARKS] = partial(_false_marks, group, study, confidence)
-    made[CASE_AUROC] = partial(_case_auroc, group, study, confidence)
-    found = {}
-    for name, make in made.items():
+        makers[FROC_SCORE] = partial(_froc_score, group, study, per_case.rates, confidence)
+    makers[LESION_SENSITIVITY] = partial(_lesions, group, study, confidence)
+    makers[FALSE_MARKS] = partial(_false_marks, group, study, confidence)
+    makers[CASE_AUROC] = partial(_case_auroc, group, study, confidence)
+    figures = {}
+    for name, make in makers.items():
         try:
-            found[name] = make()
+            figures[name] = make()
         except UndefinedMetric as reason:
-            found[name] = group.undefined(f"{name} {reason}")
-    return found
+            figures[name] = group.undefined(f"{name} {reason}")
+    return figures
 
 
 def mark_influences(per_case: MarkMeasures, group: Group) -> dict[str, Floats]:
     """How far each case (cases,) moves the figures that are smooth in the cases' weights."""
     study = _study(per_case, group)
-    found: dict[str, Floats] = {}
+    influences: dict[str, Floats] = {}
     for name, area in _AREAS.items():
         try:
-            found[name] = area(study).influence
+            influences[name] = area(study).influence
         except UndefinedMetric:
             continue
     lesions = study.lesions_of_case
     if lesions.any():
         hit = study.hits(-np.inf)
-        found[LESION_SENSITIVITY] = (hit - lesions * hit.sum() / lesions.sum()) / lesions.sum()
+        influences[LESION_SENSITIVITY] = (hit - lesions * hit.sum() / lesions.sum()) / lesions.sum()
     count = study.false_marks()
-    found[FALSE_MARKS] = (count - count.mean()) / study.n_cases
+    influences[FALSE_MARKS] = (count - count.mean()) / study.n_cases
     normal = study.normal
     if 0 < np.count_nonzero(normal) < normal.size:
         places = placements(~normal, study.highest_mark)
         moved = np.empty(normal.size)
         moved[~normal] = (places.positive - places.auroc) / places.positive.size
         moved[normal] = (places.negative - places.auroc) / places.negative.size
-        found[CASE_AUROC] = moved
-    return found
+        influences[CASE_AUROC] = moved
+    return influences
 
 
 def _study(per_case: MarkMeasures, group: Group) -> Study:
@@ -123,9 +123,9 @@ _AREAS: dict[str, Callable[[Study], Area]] = {
 
 
 def _area(group: Group, study: Study, area: Callable[[Study], Area], confidence: float) -> Estimate:
-    found = area(study)
+    value = area(study)
     return _with_interval(
-        group, found.value, lambda: intervals.area_interval(group, study, found, confidence)
+        group, value.value, lambda: intervals.area_interval(group, study, value, confidence)
     )
 
 

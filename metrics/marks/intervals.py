@@ -44,16 +44,16 @@ def area_interval(group: Group, study: Study, area: Area, confidence: float) -> 
     return Interval(low, high, "structural components over patients, logit, t")
 
 
-def lesion_share_interval(group: Group, study: Study, found: Floats, confidence: float) -> Interval:
+def lesion_share_interval(group: Group, study: Study, hits: Floats, confidence: float) -> Interval:
     """Interval of a share of lesions; ``found`` (cases,) how many of each case's were found.
 
     Formula: influence (found - share lesions) / all lesions of each case, summed over patients;
     logit scale, t.
     """
     lesions = study.lesions_of_case
-    share = float(found.sum() / lesions.sum())
+    share = float(hits.sum() / lesions.sum())
     patients = _patients(group, lesions)
-    known = linearised.error(group, (found - share * lesions) / lesions.sum())
+    known = linearised.error(group, (hits - share * lesions) / lesions.sum())
     if not known.standard_error > 0.0:
         known = linearised.Error(0.0, max(1.0, patients - 1.0))
     low, high = logit_share(share, known, patients, confidence)
@@ -73,8 +73,8 @@ def sensitivity_interval(
     """
     place = curve.place_at(rate)
     threshold, value = float(curve.threshold[place]), float(curve.sensitivity[place])
-    found = study.hits(threshold)
-    share = lesion_share_interval(group, study, found, confidence)
+    hits = study.hits(threshold)
+    share = lesion_share_interval(group, study, hits, confidence)
     below, above = value - share.low, share.high - value
     more = place + 1 < curve.rate.size
     if more:
@@ -124,8 +124,8 @@ def _ends_of_rate(
     count = study.false_marks(threshold)
     known = linearised.error(group, (count - count.mean()) / study.n_cases)
     marks = float(count.sum()) / study.n_cases * patients
-    seen, model = known.standard_error**2, rate / patients
-    variance = (marks * seen + _POISSON_MARKS * model) / (marks + _POISSON_MARKS)
+    observed, model = known.standard_error**2, rate / patients
+    variance = (marks * observed + _POISSON_MARKS * model) / (marks + _POISSON_MARKS)
     freedom = known.freedom if known.standard_error > 0.0 else patients - 1.0
     reach = linearised.quantile(confidence, freedom) * math.sqrt(variance) / rate
     return rate * math.exp(-reach), rate * math.exp(reach)

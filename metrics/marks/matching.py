@@ -54,10 +54,10 @@ def matched(
     if n and not abs(float(weight.sum()) - 1.0) <= _ONE:
         raise ValueError(f"weights of a case's lesions must add to 1; got {weight.sum():g}")
     may = ~np.isnan(near)
-    found = np.full(n, -np.inf)
+    highest = np.full(n, -np.inf)
     lesion, mark = _assigned(near, may, score)
-    found[lesion] = score[mark]
-    return MatchedCase(found, weight, score[~may.any(axis=0)])
+    highest[lesion] = score[mark]
+    return MatchedCase(highest, weight, score[~may.any(axis=0)])
 
 
 def _assigned(near: Floats, may: Bools, score: Floats) -> tuple[Floats, Floats]:
@@ -68,5 +68,5 @@ def _assigned(near: Floats, may: Bools, score: Floats) -> tuple[Floats, Floats]:
     rank = np.unique(score, return_inverse=True)[1] + 1.0
     worth = rank * (near.shape[0] + 1.0) + np.where(may, np.clip(near, 0.0, 1.0), 0.0)
     rows, columns = linear_sum_assignment(np.where(may, worth, 0.0), maximize=True)
-    kept = may[rows, columns]
-    return rows[kept], columns[kept]
+    allowed = may[rows, columns]
+    return rows[allowed], columns[allowed]

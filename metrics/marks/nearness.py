@@ -61,17 +61,17 @@ def inside_masks(lesion_numbers: ArrayLike, n_lesions: int, marks: ArrayLike) ->
     """
     grid = np.asarray(lesion_numbers)
     points = _points(marks, "marks")
-    found = np.full((n_lesions, points.shape[0]), np.nan)
+    nearness = np.full((n_lesions, points.shape[0]), np.nan)
     if not points.shape[0]:
-        return found
+        return nearness
     _refuse_unlike_axes(grid.ndim, points.shape[1])
     last = np.array(grid.shape, dtype=np.float64) - 0.5
     inside = np.flatnonzero(((points >= -0.5) & (points < last)).all(axis=1))
     voxel: Ints = np.floor(points[inside] + 0.5).astype(np.int64)
     number: Ints = grid[tuple(voxel.T)].astype(np.int64)
     on = (number >= 1) & (number <= n_lesions)
-    found[number[on] - 1, inside[on]] = 1.0
-    return found
+    nearness[number[on] - 1, inside[on]] = 1.0
+    return nearness
 
 
 def overlapping_boxes(lesions: ArrayLike, marks: ArrayLike, least_iou: float) -> Floats:

@@ -60,8 +60,8 @@ class Study:
 
     def false_marks(self, threshold: float = -np.inf) -> Floats:
         """False marks of each case at or above the threshold, (cases,)."""
-        kept = self.false_case[self.false >= threshold]
-        return np.bincount(kept, minlength=self.n_cases).astype(np.float64)
+        cases = self.false_case[self.false >= threshold]
+        return np.bincount(cases, minlength=self.n_cases).astype(np.float64)
 
     @property
     def highest_false(self) -> Floats:
@@ -105,10 +105,10 @@ def froc(study: Study) -> Froc:
     """
     if not study.lesions.size:
         raise UndefinedMetric("a FROC curve needs a lesion; the cases have none")
-    found = study.lesions[study.lesions > -np.inf]
-    distinct = np.unique(np.concatenate([found, study.false]))[::-1]
-    hits, false = np.sort(found), np.sort(study.false)
-    n_hits = found.size - np.searchsorted(hits, distinct, side="left")
+    marked = study.lesions[study.lesions > -np.inf]
+    distinct = np.unique(np.concatenate([marked, study.false]))[::-1]
+    hits, false = np.sort(marked), np.sort(study.false)
+    n_hits = marked.size - np.searchsorted(hits, distinct, side="left")
     n_false = false.size - np.searchsorted(false, distinct, side="left")
     return Froc(
         np.append(np.inf, distinct),
@@ -118,6 +118,6 @@ def froc(study: Study) -> Froc:
 
 
 def _highest(n_cases: int, case: Ints, scores: Floats) -> Floats:
-    found = np.full(n_cases, -np.inf)
-    np.maximum.at(found, case, scores)
-    return found
+    highest = np.full(n_cases, -np.inf)
+    np.maximum.at(highest, case, scores)
+    return highest

@@ -24,18 +24,18 @@ def both_ways(
     """
     missing = (1,) * (3 - a.ndim)
     size = np.array((*(1.0 for _ in missing), *spacing))
-    here, there = (np.ascontiguousarray(points.reshape(missing + a.shape)) for points in (a, b))
+    first, second = (np.ascontiguousarray(points.reshape(missing + a.shape)) for points in (a, b))
     reach = within * (1.0 + 2.0 * ROUNDING)
-    return _to(here, there, size, reach), _to(there, here, size, reach)
+    return _to(first, second, size, reach), _to(second, first, size, reach)
 
 
-def _to(here: Bools, there: Bools, size: Floats, within: float) -> Floats:
+def _to(mask: Bools, other: Bools, size: Floats, within: float) -> Floats:
     from metrics.masks import kernels  # numba is costly to import
 
-    whole = np.int16 if max(here.shape) < _SHORT else np.int32
-    row, column = np.empty(here.shape, dtype=whole), np.empty(here.shape, dtype=whole)
-    some = np.zeros(here.shape[0], dtype=np.bool_)
-    kernels.nearest_in_slices(there, size[1], size[2], row, column, some)
-    found = np.empty(int(np.count_nonzero(here)))
-    kernels.distances(here, size, within, row, column, some, found)
-    return found
+    whole = np.int16 if max(mask.shape) < _SHORT else np.int32
+    row, column = np.empty(mask.shape, dtype=whole), np.empty(mask.shape, dtype=whole)
+    some = np.zeros(mask.shape[0], dtype=np.bool_)
+    kernels.nearest_in_slices(other, size[1], size[2], row, column, some)
+    lengths = np.empty(int(np.count_nonzero(mask)))
+    kernels.distances(mask, size, within, row, column, some, lengths)
+    return lengths

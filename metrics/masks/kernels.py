@@ -18,7 +18,7 @@ Places = NDArray[np.int16] | NDArray[np.int32]
 
 @numba.njit(nogil=True, cache=True)
 def nearest_in_slices(
-    there: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
     row_size: float,
     column_size: float,
     row: Places,
@@ -31,28 +31,28 @@ def nearest_in_slices(
     point of (z, y, x) is at row r = ``row``[z, y, x] and column ``column``[z, r, x]; spacings of
     rows and columns in mm. Slices without a point are left as they are.
     """
-    for z in range(there.shape[0]):
-        some[z] = _along_rows(there[z], column[z])
+    for z in range(mask.shape[0]):
+        some[z] = _along_rows(mask[z], column[z])
         if some[z]:
             _over_rows(column[z], row_size, column_size, row[z])
 
 
 @numba.njit(nogil=True, cache=True)
-def _along_rows(there: NDArray[np.bool_], column: Places) -> bool:
+def _along_rows(mask: NDArray[np.bool_], column: Places) -> bool:
     """Column of the nearest point in each row, -1 for rows without; whether any has one."""
-    rows, columns = there.shape
+    rows, columns = mask.shape
     some = False
     for y in range(rows):
         last = -1
         for x in range(columns):
-            if there[y, x]:
+            if mask[y, x]:
                 last = x
             column[y, x] = last
         if last < 0:
             continue
         some = True
         for x in range(columns - 1, -1, -1):
-            if there[y, x]:
+            if mask[y, x]:
                 last = x
             before = column[y, x]
             if before < 0 or (last >= x and last - x < x - before):
@@ -64,7 +64,7 @@ def _along_rows(there: NDArray[np.bool_], column: Places) -> bool:
 def _over_rows(column: Places, row_size: float, column_size: float, row: Places) -> None:
     """Row of the nearest point at each place, by the lower envelope of the rows' parabolas."""
     rows, columns = column.shape
-    kept = np.empty(rows, dtype=np.int64)
+    places = np.empty(rows, dtype=np.int64)
     heights = np.empty(rows)
     starts = np.empty(rows)
     for x in range(columns):
@@ -76,12 +76,12 @@ def _over_rows(column: Places, row_size: float, column_size: float, row: Places)
             height = away * away + (y * row_size) ** 2
             start = -np.inf
             while n > 0:
-                apart = 2.0 * row_size * row_size * (y - kept[n - 1])
+                apart = 2.0 * row_size * row_size * (y - places[n - 1])
                 start = (height - heights[n - 1]) / apart
                 if start > starts[n - 1]:
                     break
                 n -= 1
-            kept[n] = y
+            places[n] = y
             heights[n] = height
             starts[n] = start if n else -np.inf
             n += 1
@@ -89,12 +89,12 @@ def _over_rows(column: Places, row_size: float, column_size: float, row: Places)
         for y in range(rows):
             while k + 1 < n and starts[k + 1] < y:
                 k += 1
-            row[y, x] = kept[k]
+            row[y, x] = places[k]
 
 
 @numba.njit(nogil=True, cache=True)
 def distances(
-    here: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
     size: NDArray[np.float64],
     within: float,
     row: Places,
@@ -107,14 +107,14 @@ def distances(
     ``size`` (3,) spacings in mm; the other arrays are those of ``nearest_in_slices``. Points with
     none as near as ``within`` may get infinity. ``out`` (points,).
     """
-    slices, rows, columns = here.shape
+    slices, rows, columns = mask.shape
     limit = within * within
     place = 0
     for z in range(slices):
         farthest = max(z, slices - 1 - z)
         for y in range(rows):
             for x in range(columns):
-                if not here[z, y, x]:
+                if not mask[z, y, x]:
                     continue
                 best = np.inf
                 for step in range(farthest + 1):

@@ -135,11 +135,11 @@ def _fitting(
         raise ValueError(f"a mask of {a.ndim} axes needs as many spacings; got {len(spacing)}")
     if not all(np.isfinite(size) and size > 0.0 for size in spacing):
         raise ValueError(f"spacings must be above 0 mm; got {spacing}")
-    kept = [axis for axis in range(a.ndim) if a.shape[axis] != 1] or [0]
-    if len(kept) > _AXES:
+    axes = [axis for axis in range(a.ndim) if a.shape[axis] != 1] or [0]
+    if len(axes) > _AXES:
         raise ValueError(f"a mask has one to three axes longer than 1; got shape {a.shape}")
-    shape = [a.shape[axis] for axis in kept]
-    return a.reshape(shape), b.reshape(shape), [spacing[axis] for axis in kept]
+    shape = [a.shape[axis] for axis in axes]
+    return a.reshape(shape), b.reshape(shape), [spacing[axis] for axis in axes]
 
 
 def _mask(values: ArrayLike, name: str) -> Bools:

@@ -26,9 +26,9 @@ def borders(mask: Bools) -> Bools:
     """Voxels of a mask with a neighbour outside, by 6 neighbours (4 in the plane, 2 on a line)."""
     inner = mask.copy()
     for axis in range(mask.ndim):
-        here, there = _without_end(mask.ndim, axis, -1), _without_end(mask.ndim, axis, 1)
-        inner[here] &= mask[there]
-        inner[there] &= mask[here]
+        before, after = _without_end(mask.ndim, axis, -1), _without_end(mask.ndim, axis, 1)
+        inner[before] &= mask[after]
+        inner[after] &= mask[before]
         inner[_at(mask.ndim, axis, 0)] = False
         inner[_at(mask.ndim, axis, -1)] = False
     return mask & ~inner
@@ -40,14 +40,14 @@ def elements(mask: Bools) -> Codes:
     A code has a bit for each of the 2^d voxels, the last axis the fastest: 0 outside, 2^d - 1
     inside, all others are surface elements.
     """
-    found: Codes = np.zeros([size + 1 for size in mask.shape], dtype=np.uint8)
+    codes: Codes = np.zeros([size + 1 for size in mask.shape], dtype=np.uint8)
     for bit, corner in enumerate(product((0, 1), repeat=mask.ndim)):
         # the corner's voxel lies before the point where its index is 0 and after it where it is 1
         place = tuple(
             slice(1 - side, 1 - side + size) for side, size in zip(corner, mask.shape, strict=True)
         )
-        found[place] |= mask.view(np.uint8) << np.uint8(bit)
-    return found
+        codes[place] |= mask.view(np.uint8) << np.uint8(bit)
+    return codes
 
 
 def is_surface(codes: Codes, axes: int) -> Bools:
@@ -79,12 +79,12 @@ def areas(spacing: Sequence[float]) -> Floats:
 def _lengths(first: float, second: float) -> Floats:
     """Length of the contour in each 2 x 2 code; two opposite corners are cut off singly."""
     diagonal = float(np.hypot(first, second)) / 2.0
-    found = np.full(16, diagonal)
-    found[[0, 15]] = 0.0
-    found[[0b0011, 0b1100]] = second  # one row inside: the contour runs along the second axis
-    found[[0b0101, 0b1010]] = first
-    found[[0b0110, 0b1001]] = 2.0 * diagonal
-    return found
+    lengths = np.full(16, diagonal)
+    lengths[[0, 15]] = 0.0
+    lengths[[0b0011, 0b1100]] = second  # one row inside: the contour runs along the second axis
+    lengths[[0b0101, 0b1010]] = first
+    lengths[[0b0110, 0b1001]] = 2.0 * diagonal
+    return lengths
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +100,7 @@ def _loops(code: int) -> list[list[_Point]]:
     for start, end in _lines(code):
         joined.setdefault(start, []).append(end)
         joined.setdefault(end, []).append(start)
-    found = []
+    loops = []
     while joined:
         loop = [next(iter(joined))]
         while loop[-1] in joined:
@@ -109,24 +109,24 @@ def _loops(code: int) -> list[list[_Point]]:
             if not onward:
                 break
             loop.append(onward[0])
-        found.append(loop)
-    return found
+        loops.append(loop)
+    return loops
 
 
 def _lines(code: int) -> list[tuple[_Point, _Point]]:
     """Lines of the surface on the six faces of a cube."""
     inside = {corner: bool(code >> bit & 1) for bit, corner in enumerate(product((0, 1), repeat=3))}
     apart = sum(inside.values()) <= 4  # corners inside are the fewer: cut them from each other
-    found = []
+    lines = []
     for axis, side in product(range(3), (0, 1)):
         ring = [_on_face(axis, side, turn) for turn in ((0, 0), (0, 1), (1, 1), (1, 0))]
         middle = [_middle(ring[i], ring[(i + 1) % 4]) for i in range(4)]
         cut = [i for i in range(4) if inside[ring[i]] != inside[ring[(i + 1) % 4]]]
         if len(cut) == 2:
-            found.append((middle[cut[0]], middle[cut[1]]))
+            lines.append((middle[cut[0]], middle[cut[1]]))
         elif len(cut) == 4:
-            found += [(middle[i - 1], middle[i]) for i in range(4) if inside[ring[i]] == apart]
-    return found
+            lines += [(middle[i - 1], middle[i]) for i in range(4) if inside[ring[i]] == apart]
+    return lines
 
 
 def _on_face(axis: int, side: int, turn: tuple[int, int]) -> tuple[int, int, int]:

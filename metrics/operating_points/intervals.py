@@ -114,14 +114,14 @@ def rate(group: Group, over: Bools, counted: Bools, confidence: float) -> Part:
     n = hits.size
     if n == 0:
         raise UndefinedMetric("a rate needs at least one case; got 0")
-    found = int(np.count_nonzero(hits))
+    count = int(np.count_nonzero(hits))
     patient = group.patient[over]
     size = np.bincount(patient, minlength=group.n_patients).astype(np.float64)
     if size.max() <= 1:
-        return Part(found / n, *proportions.wilson(found, n, confidence))
-    p = found / n
+        return Part(count / n, *proportions.wilson(count, n, confidence))
+    p = count / n
     alike = arrays.kish_effective_n(size)
-    if found in (0, n):
+    if count in (0, n):
         return Part(p, *proportions.wilson(p * alike, alike, confidence))
     k = int(np.count_nonzero(size))
     moved = (np.bincount(patient, hits, group.n_patients) - p * size) / np.maximum(n - size, 0.5)
@@ -147,8 +147,8 @@ def at_prevalence(table: Table, prevalence: Part, *, positive: bool) -> Part:
     ratio = mover.ratio(wrong, right, -table.correlation)
     if odds.low == odds.high:
         return Part(*(_bayes_rule(end, odds.value) for end in (ratio.value, ratio.high, ratio.low)))
-    found = mover.combine(_bayes_rule, (ratio, odds))
-    return Part(found.value, max(0.0, found.low), min(1.0, found.high))
+    combined = mover.combine(_bayes_rule, (ratio, odds))
+    return Part(combined.value, max(0.0, combined.low), min(1.0, combined.high))
 
 
 def _odds_against(share: float) -> float:
@@ -184,7 +184,7 @@ def makers(threshold: float, prevalences: tuple[float, ...], common: float) -> d
     ``prevalences`` are declared ones that figures are given at too; ``common`` is the prevalence
     of the whole cohort, at which groups can be compared.
     """
-    made: dict[str, Maker] = {
+    by_name: dict[str, Maker] = {
         "sensitivity": lambda t: t.rate(t.group.y, t.called),
         "specificity": lambda t: t.rate(~t.group.y, ~t.called),
         "ppv": lambda t: _predictive(t, positive=True),
@@ -202,22 +202,22 @@ def makers(threshold: float, prevalences: tuple[float, ...], common: float) -> d
     }
     if 0.0 <= threshold < 1.0:
         gain = _net_benefit(threshold)
-        made["net_benefit"] = lambda t: _of_prevalence(
+        by_name["net_benefit"] = lambda t: _of_prevalence(
             t, utility.net_benefit(t.counts, threshold), gain
         )
     for share in prevalences:
-        made.update(_at(share, f"prevalence_{share:g}"))
-    made.update(_at(common, "cohort_prevalence", ("ppv", "selection_rate")))
-    return made
+        by_name.update(_at(share, f"prevalence_{share:g}"))
+    by_name.update(_at(common, "cohort_prevalence", ("ppv", "selection_rate")))
+    return by_name
 
 
 def _at(
     share: float,
     ending: str,
-    kept: tuple[str, ...] = ("ppv", "npv", "accuracy", "selection_rate", "f1", "mcc"),
+    names: tuple[str, ...] = ("ppv", "npv", "accuracy", "selection_rate", "f1", "mcc"),
 ) -> dict[str, Maker]:
     """Figures that depend on prevalence, at one that is given."""
-    made: dict[str, Maker] = {
+    by_name: dict[str, Maker] = {
         "ppv": lambda t: _bayes(t, share, positive=True),
         "npv": lambda t: _bayes(t, share, positive=False),
     }
@@ -227,10 +227,10 @@ def _at(
         ("f1", _f1_of),
         ("mcc", _mcc),
     ):
-        made[name] = lambda t, f=figure: t.group.estimate(  # type: ignore[misc]
+        by_name[name] = lambda t, f=figure: t.group.estimate(  # type: ignore[misc]
             t.at(share, f).value, _within(t.at(share, f), -1.0 if f is _mcc else 0.0, 1.0), MOVER
         )
-    return {f"{name}_at_{ending}": made[name] for name in kept}
+    return {f"{name}_at_{ending}": by_name[name] for name in names}
 
 
 def _influence(over: Bools, counted: Bools) -> Floats:
@@ -253,16 +253,16 @@ def _predictive(table: Table, *, positive: bool) -> Estimate:
     value = figure(table.counts)
     if not table.group.fixed:
         return table.rate(over, table.group.y if positive else ~table.group.y)
-    found = at_prevalence(table, table.prevalence, positive=positive)
-    return table.group.estimate(value, found.bounds, _by_design(table))
+    part = at_prevalence(table, table.prevalence, positive=positive)
+    return table.group.estimate(value, part.bounds, _by_design(table))
 
 
 def _bayes(table: Table, prevalence: float, *, positive: bool) -> Estimate:
     figure = rates.ppv_at_prevalence if positive else rates.npv_at_prevalence
     value = figure(table.counts, prevalence)
     share = Part(prevalence, prevalence, prevalence)
-    found = at_prevalence(table, share, positive=positive)
-    return table.group.estimate(value, found.bounds, MOVER)
+    part = at_prevalence(table, share, positive=positive)
+    return table.group.estimate(value, part.bounds, MOVER)
 
 
 def _share(
@@ -271,62 +271,62 @@ def _share(
     """A share of all cases: a rate where the prevalence is chance, else a mix of two rates."""
     if not table.group.fixed:
         return table.rate(np.ones_like(counted), counted)
-    found = table.made_of(figure)
-    return table.group.estimate(found.value, _within(found, 0.0, 1.0), _by_design(table))
+    part = table.made_of(figure)
+    return table.group.estimate(part.value, _within(part, 0.0, 1.0), _by_design(table))
 
 
 def _f1(table: Table) -> Estimate:
     """F1 = 2 J / (1 + J), J = TP / (TP + FP + FN), a rate of the cases that are not TN."""
     value = rates.f1(table.counts)
     if table.group.clustered and table.group.fixed:
-        found = table.made_of(_f1_of)
-        bounds = _within(found, 0.0, 1.0)
+        part = table.made_of(_f1_of)
+        bounds = _within(part, 0.0, 1.0)
         return table.group.estimate(value, bounds, _by_design(table))
     if table.group.fixed:
-        found = mover.ratio(
+        part = mover.ratio(
             table.sensitivity, table.specificity.turned().scaled(table.odds_against, 1.0)
         )
         method = _by_design(table)
     else:
         over = table.group.y | table.called
-        found = rate(table.group, over, table.group.y & table.called, table.confidence)
+        part = rate(table.group, over, table.group.y & table.called, table.confidence)
         method = f"{WILSON} for TP / (TP + FP + FN), from which F1 follows"
-    low, high = (2.0 * end / (1.0 + end) for end in _within(found, 0.0, 1.0))
+    low, high = (2.0 * end / (1.0 + end) for end in _within(part, 0.0, 1.0))
     return table.group.estimate(value, (low, high), method)
 
 
 def _combined(table: Table, figure: Callable[[float, float], float]) -> Estimate:
-    found = mover.combine(figure, (table.sensitivity, table.specificity), (table.correlation,))
-    return table.group.estimate(found.value, found.bounds, MOVER)
+    part = mover.combine(figure, (table.sensitivity, table.specificity), (table.correlation,))
+    return table.group.estimate(part.value, part.bounds, MOVER)
 
 
 def _of_prevalence(
     table: Table, value: float, figure: Callable[[float, float, float], float]
 ) -> Estimate:
-    found = table.made_of(figure)
+    part = table.made_of(figure)
     method = (
         _by_design(table)
         if table.group.fixed
         else "from the intervals of sensitivity, specificity and prevalence (MOVER)"
     )
     lowest = -1.0 if figure is _mcc else -math.inf
-    return table.group.estimate(value, _within(found, lowest, 1.0), method)
+    return table.group.estimate(value, _within(part, lowest, 1.0), method)
 
 
 def _lr_positive(table: Table) -> Estimate:
     value = rates.lr_positive(table.counts)
-    found = mover.ratio(table.sensitivity, table.specificity.turned(), -table.correlation)
-    if not math.isfinite(found.high):
-        return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")
-    return table.group.estimate(value, found.bounds, MOVER)
+    part = mover.ratio(table.sensitivity, table.specificity.turned(), -table.correlation)
+    if not math.isfinite(part.high):
+        return table.group.estimate(value, (part.low, None), f"{MOVER}; no upper bound")
+    return table.group.estimate(value, part.bounds, MOVER)
 
 
 def _lr_negative(table: Table) -> Estimate:
     value = rates.lr_negative(table.counts)
-    found = mover.ratio(table.sensitivity.turned(), table.specificity, -table.correlation)
-    if not math.isfinite(found.high):
-        return table.group.estimate(value, (found.low, None), f"{MOVER}; no upper bound")
-    return table.group.estimate(value, found.bounds, MOVER)
+    part = mover.ratio(table.sensitivity.turned(), table.specificity, -table.correlation)
+    if not math.isfinite(part.high):
+        return table.group.estimate(value, (part.low, None), f"{MOVER}; no upper bound")
+    return table.group.estimate(value, part.bounds, MOVER)
 
 
 def _accuracy(se: float, sp: float, share: float) -> float:

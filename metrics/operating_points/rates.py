@@ -143,8 +143,8 @@ def mcc(c: Confusion[Number]) -> Number:
     """
     root: Number = np.sqrt(c.tp + c.fp) * np.sqrt(c.tp + c.fn)
     root = root * np.sqrt(c.tn + c.fp) * np.sqrt(c.tn + c.fn)
-    found = ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
-    return _within(found, -1.0, 1.0)
+    value = ratio("mcc", c.tp * c.tn - c.fp * c.fn, root, "cases in a margin of the 2x2 table")
+    return _within(value, -1.0, 1.0)
 
 
 def lr_positive(c: Confusion[Number]) -> Number:

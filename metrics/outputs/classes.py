@@ -92,31 +92,31 @@ def class_figures(
     over classes of Brier 1950 from 0 to 2, and ``top_label_calibration_error`` in 10 bins of equal
     width (Guo et al. 2017) take the classes that are there.
     """
-    found: dict[str, Estimate] = {}
+    figures: dict[str, Estimate] = {}
     for name, make in _FIGURES.items():
         try:
             if name in _EVERY_CLASS:
                 _refuse_few(cases, group, fewest)
             moved = make(cases, group)
         except UndefinedMetric as reason:
-            found[name] = group.undefined(str(reason))
+            figures[name] = group.undefined(str(reason))
             continue
-        found[name] = _estimate(group, moved.value, moved.interval, confidence)
-    found[TOP_LABEL] = _top_label(cases, group, confidence, seed)
-    return found
+        figures[name] = _estimate(group, moved.value, moved.interval, confidence)
+    figures[TOP_LABEL] = _top_label(cases, group, confidence, seed)
+    return figures
 
 
 def class_influences(cases: Classified, group: Group, fewest: int = 1) -> dict[str, Floats]:
     """How far each case (cases,) of a group moves a figure; without those that are undefined."""
-    found = {}
+    influences = {}
     for name, make in _FIGURES.items():
         try:
             if name in _EVERY_CLASS:
                 _refuse_few(cases, group, fewest)
-            found[name] = make(cases, group).influence
+            influences[name] = make(cases, group).influence
         except UndefinedMetric:
             continue
-    return found
+    return influences
 
 
 def hand_till(cases: Classified, group: Group) -> MeanArea:
@@ -156,12 +156,12 @@ def cohen_kappa(of_class: Ints, called: Ints, n_classes: int) -> tuple[float, Fl
         raise UndefinedMetric("kappa needs at least one case")
     right = (of_class == called).astype(np.float64)
     true = np.bincount(of_class, minlength=n_classes) / n
-    said = np.bincount(called, minlength=n_classes) / n
-    observed, expected = float(right.mean()), float(true @ said)
+    called_shares = np.bincount(called, minlength=n_classes) / n
+    observed, expected = float(right.mean()), float(true @ called_shares)
     if not expected < 1.0:
         raise UndefinedMetric("kappa is undefined: all cases have, and are called, one class")
     kappa = (observed - expected) / (1.0 - expected)
-    by_chance = said[of_class] + true[called] - 2.0 * expected
+    by_chance = called_shares[of_class] + true[called] - 2.0 * expected
     influence = ((right - observed) - (1.0 - kappa) * by_chance) / (n * (1.0 - expected))
     return kappa, influence
 

@@ -39,18 +39,20 @@ def finding_figures(
     another figure in each group. The share of findings with data is a count of the design, and has
     no interval. Source: macro average, Manning, Raghavan & Schuetze 2008, chapter 13.
     """
-    found: dict[str, Estimate] = {}
+    figures: dict[str, Estimate] = {}
     for name, make in _AREAS.items():
         try:
             area = make(_curves(targets, scores, group, names, fewest), group)
         except UndefinedMetric as reason:
-            found[name] = group.undefined(str(reason))
+            figures[name] = group.undefined(str(reason))
             continue
-        found[name] = _estimate(area, group, confidence)
+        figures[name] = _estimate(area, group, confidence)
     known = _with_data(targets, group, fewest)
     share = float(np.mean(known)) if known else 0.0
-    found[WITH_DATA] = group.estimate(share, (None, None), "a count of findings, without interval")
-    return found
+    figures[WITH_DATA] = group.estimate(
+        share, (None, None), "a count of findings, without interval"
+    )
+    return figures
 
 
 def finding_influences(

@@ -58,12 +58,12 @@ def mean_auroc(curves: Sequence[Dichotomy], group: Group) -> MeanArea:
     """
     moved, values = [], []
     for curve in curves:
-        found = placements(curve.y, curve.s)
+        placed = placements(curve.y, curve.s)
         own = np.empty(curve.y.size)
-        own[curve.y] = (found.positive - found.auroc) / found.positive.size
-        own[~curve.y] = (found.negative - found.auroc) / found.negative.size
+        own[curve.y] = (placed.positive - placed.auroc) / placed.positive.size
+        own[~curve.y] = (placed.negative - placed.auroc) / placed.negative.size
         moved.append(own)
-        values.append(found.auroc)
+        values.append(placed.auroc)
     return _mean_of(curves, group, moved, values, values)
 
 
@@ -76,10 +76,10 @@ def mean_average_precision(curves: Sequence[Dichotomy], group: Group) -> MeanAre
     for curve in curves:
         positive = int(np.count_nonzero(curve.y))
         arrays.both_classes("average precision", positive, curve.y.size - positive)
-        found = precision_curve(curve.y, curve.s)
-        moved.append(found.influence)
-        values.append(found.value)
-        halved.append(found.halved)
+        precision = precision_curve(curve.y, curve.s)
+        moved.append(precision.influence)
+        values.append(precision.value)
+        halved.append(precision.halved)
     return _mean_of(curves, group, moved, values, halved)
 
 
@@ -140,11 +140,11 @@ def _freedom(group: Group, curve: Dichotomy, moved: Floats) -> tuple[float, floa
     """Variance of one curve's area through its classes, and Satterthwaite's degrees of freedom."""
     variance = known = 0.0
     patient = group.patient[curve.rows]
-    for kept in (curve.y, ~curve.y):
-        sums = np.bincount(patient[kept], moved[kept], group.n_patients)
+    for of_class in (curve.y, ~curve.y):
+        sums = np.bincount(patient[of_class], moved[of_class], group.n_patients)
         part = float(sums @ sums)
         variance += part
-        known += part**2 / max(_patients(group, patient[kept]) - 1.0, 1.0)
+        known += part**2 / max(_patients(group, patient[of_class]) - 1.0, 1.0)
     return variance, variance**2 / known if known > 0.0 else np.inf
 
 
@@ -153,4 +153,6 @@ def _patients(group: Group, patient: Ints) -> float:
 
 
 def _smallest_class(group: Group, curve: Dichotomy) -> float:
-    return min(_patients(group, group.patient[curve.rows[kept]]) for kept in (curve.y, ~curve.y))
+    return min(
+        _patients(group, group.patient[curve.rows[of_class]]) for of_class in (curve.y, ~curve.y)
+    )

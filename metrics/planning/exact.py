@@ -50,12 +50,12 @@ def of_cohort(
         cases = positives + negatives
         share = positives / max(cases, 1)
         return float(_left_to_chance(claim, truths, np.array([cases]), share, level, used)[0])
-    found = 1.0
+    power = 1.0
     for place, part in enumerate(claim.parts):
         n = cohort.of(group_of(part))[_side(part)]
         at = used(part, level)
-        found *= float(part_power(part, truths[claim.name, place], np.array([n]), at)[0])
-    return found
+        power *= float(part_power(part, truths[claim.name, place], np.array([n]), at)[0])
+    return power
 
 
 def of_sizes(claim: Claim, truths: Truths, shape: Shape, sizes: Ints, level: float) -> Floats:
@@ -64,13 +64,13 @@ def of_sizes(claim: Claim, truths: Truths, shape: Shape, sizes: Ints, level: flo
         cases = sizes + np.rint(sizes * shape.ratio).astype(np.int64)
         share = 1.0 / (1.0 + shape.ratio)
         return _left_to_chance(claim, truths, cases, share, level, nominal)
-    found = np.ones(sizes.size)
+    power = np.ones(sizes.size)
     for place, part in enumerate(claim.parts):
         n = _counts(part, shape, sizes)
         # a size that occurs again is not summed again
         once, which = np.unique(n, return_inverse=True)
-        found *= part_power(part, truths[claim.name, place], once, level)[which]
-    return found
+        power *= part_power(part, truths[claim.name, place], once, level)[which]
+    return power
 
 
 def part_power(part: Part, truth: Truth, n: Ints, level: float) -> Floats:
@@ -121,7 +121,11 @@ def _counts(part: Part, shape: Shape, sizes: Ints) -> Ints:
     inside = [group_of(part) in groups for groups in shape.groups]
     return np.array(
         [
-            sum(n for n, here in zip(apportioned(int(each), shares), inside, strict=True) if here)
+            sum(
+                n
+                for n, is_inside in zip(apportioned(int(each), shares), inside, strict=True)
+                if is_inside
+            )
             for each in whole
         ]
     )

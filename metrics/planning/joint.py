@@ -86,11 +86,11 @@ def study_power(
         for place, part in enumerate(claim.parts):
             holds &= least[row[claim.name, place]] <= used(part, level)
         alone[claim.name] = Power.of(float(holds.mean()), runs)
-    met = _met(study, least, row, used, look)
+    reached = _met(study, least, row, used, look)
     return StudyPower(
         alone=alone,
-        met={name: Power.of(float(each.mean()), runs) for name, each in met.items()},
-        together=Power.of(float(np.all(list(met.values()), axis=0).mean()), runs),
+        met={name: Power.of(float(each.mean()), runs) for name, each in reached.items()},
+        together=Power.of(float(np.all(list(reached.values()), axis=0).mean()), runs),
     )
 
 

@@ -49,24 +49,24 @@ def needed(
         if part.comparator is None:
             return _area(part, truth, level, power, negatives_per_positive)
         return _difference(part, truth, level, power, negatives_per_positive, comparator)
-    given = Truth(value=truth)
+    assumed = Truth(value=truth)
     if part.comparator is not None:
-        given = Truth(value=comparator + truth, difference=truth, discordance=discordance)
-    return _rate(part, given, level, power, negatives_per_positive)
+        assumed = Truth(value=comparator + truth, difference=truth, discordance=discordance)
+    return _rate(part, assumed, level, power, negatives_per_positive)
 
 
 def _rate(part: Part, truth: Truth, level: float, power: float, ratio: float) -> NeededCases | None:
     claim = Claim(name="", parts=(replace(part, attribute="", level=""),))
     shape = Shape(ratio=ratio)
     try:
-        found = first_always(
+        least = first_always(
             lambda n: exact.of_sizes(claim, {("", 0): truth}, shape, n, level), power
         )
     except ValueError:
         return None
-    if found is None:
+    if least is None:
         return None
-    return NeededCases(found.n, round(found.n * ratio), exact=True)
+    return NeededCases(least.n, round(least.n * ratio), exact=True)
 
 
 def _area(part: Part, truth: float, level: float, power: float, ratio: float) -> NeededCases | None:

@@ -20,8 +20,8 @@ def power(n: ArrayLike, goal: float, only_first: float, only_second: float, leve
     chance of 1e-12.
     """
     n_ = np.atleast_1d(np.asarray(n, dtype=np.int64))
-    found = [_power(int(each), goal, only_first, only_second, level) for each in n_.ravel()]
-    return np.array(found).reshape(n_.shape)
+    powers = [_power(int(each), goal, only_first, only_second, level) for each in n_.ravel()]
+    return np.array(powers).reshape(n_.shape)
 
 
 @lru_cache(maxsize=8192)
@@ -32,8 +32,8 @@ def _power(n: int, goal: float, only_first: float, only_second: float, level: fl
         return 0.0
     both = only_first + only_second
     if not both > 0.0:
-        met = of_pairs(np.zeros(1), np.zeros(1), n, goal) <= level
-        return float(met[0])
+        rejects = of_pairs(np.zeros(1), np.zeros(1), n, goal) <= level
+        return float(rejects[0])
     first, last = (int(binom.ppf(at, n, both)) for at in (NEGLIGIBLE, 1.0 - NEGLIGIBLE))
     apart = np.arange(first, last + 1)
     chance = binom.pmf(apart, n, both)
@@ -50,8 +50,8 @@ def _least_first(apart: Ints, n: int, goal: float, level: float) -> Ints:
     while (low < high).any():
         middle = (low + high) // 2
         won = np.minimum(middle, apart).astype(np.float64)
-        met = (of_pairs(won, apart - won, n, goal) <= level) & (middle <= apart)
+        rejects = (of_pairs(won, apart - won, n, goal) <= level) & (middle <= apart)
         undecided = low < high
-        high = np.where(undecided & met, middle, high)
-        low = np.where(undecided & ~met, middle + 1, low)
+        high = np.where(undecided & rejects, middle, high)
+        low = np.where(undecided & ~rejects, middle + 1, low)
     return np.asarray(np.minimum(low, apart + 1))

@@ -28,27 +28,27 @@ class Always:
 
 
 def first_always(
-    power_of: Callable[[Ints], Floats], wanted: float, *, least_looked: int = 0
+    power_of: Callable[[Ints], Floats], target: float, *, least_looked: int = 0
 ) -> Always | None:
     """The first size from which every larger one has the power ``wanted``; None if none has.
 
     ``power_of`` gives the power of an array of sizes. Sizes are looked at from twice one that has
     the power and a hundred more, or from ``least_looked`` where that is larger, downwards.
     """
-    has = _one_that_has(power_of, wanted)
+    has = _one_that_has(power_of, target)
     if has is None:
         return None
     looked_to = max(2 * has + 100, least_looked)
     above = 0.0
     for end in range(looked_to, 0, -_BLOCK):
         sizes = np.arange(max(1, end - _BLOCK + 1), end + 1)
-        found = power_of(sizes)
-        lacking = np.flatnonzero(found < wanted)
+        powers = power_of(sizes)
+        lacking = np.flatnonzero(powers < target)
         if lacking.size:
             place = int(lacking[-1]) + 1
             n = int(sizes[0]) + place
-            return Always(n, float(found[place]) if place < found.size else above, looked_to)
-        above = float(found[0])
+            return Always(n, float(powers[place]) if place < powers.size else above, looked_to)
+        above = float(powers[0])
     return Always(1, above, looked_to)
 
 
@@ -68,11 +68,11 @@ def first_with(has: Callable[[int], bool], above: int, most: float = math.inf) -
     return high
 
 
-def _one_that_has(power_of: Callable[[Ints], Floats], wanted: float) -> int | None:
+def _one_that_has(power_of: Callable[[Ints], Floats], target: float) -> int | None:
     """A size that has the power, near the smallest."""
 
     def has(n: int) -> bool:
-        return bool(power_of(np.array([n]))[0] >= wanted)
+        return bool(power_of(np.array([n]))[0] >= target)
 
     low, high = 0, 16
     while not has(high):

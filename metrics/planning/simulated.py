@@ -35,17 +35,17 @@ class _Class:
     own: Floats
     even: Floats
 
-    def within(self, here: Bools) -> _Class:
+    def within(self, strata: Bools) -> _Class:
         """The cases of some strata."""
-        if here.all():
+        if strata.all():
             return self
-        kept = here[self.stratum]
+        members = strata[self.stratum]
         return _Class(
-            self.stratum[kept],
-            self.patient[kept],
-            self.model[:, kept],
-            self.own[:, kept] if self.own.size else self.own,
-            self.even[:, kept] if self.even.size else self.even,
+            self.stratum[members],
+            self.patient[members],
+            self.model[:, members],
+            self.own[:, members] if self.own.size else self.own,
+            self.even[:, members] if self.even.size else self.even,
         )
 
 
@@ -62,12 +62,12 @@ def least_levels(
     for part, truth in parts:
         truth.refuse_impossible(part)
     paired = any(part.comparator is not None for part, _ in parts)
-    found = []
+    levels = []
     for number, (each, studies) in enumerate(_blocks(cohort, runs)):
         rng = np.random.default_rng([seed, number])
         classes = _drawn(each, studies, paired, rng)
-        found.append(np.stack([_least(part, truth, each, classes) for part, truth in parts]))
-    return np.concatenate(found, axis=1)
+        levels.append(np.stack([_least(part, truth, each, classes) for part, truth in parts]))
+    return np.concatenate(levels, axis=1)
 
 
 def _blocks(cohort: PlannedCohort, runs: int) -> Iterator[tuple[PlannedCohort, int]]:
@@ -96,10 +96,10 @@ def _with_share(cohort: PlannedCohort, at: float) -> PlannedCohort:
     total = int(binom.ppf(at, cases, positives / cases))
     expected = [each.positives / max(positives, 1) for each in cohort.strata]
     sizes = [each.positives + each.negatives for each in cohort.strata]
-    found = [min(m, size) for m, size in zip(apportioned(total, expected), sizes, strict=True)]
+    counts = [min(m, size) for m, size in zip(apportioned(total, expected), sizes, strict=True)]
     strata = (
         replace(each, positives=m, negatives=size - m)
-        for each, m, size in zip(cohort.strata, found, sizes, strict=True)
+        for each, m, size in zip(cohort.strata, counts, sizes, strict=True)
     )
     return replace(cohort, strata=tuple(strata))
 
@@ -136,27 +136,27 @@ def _class(
 
 def patients_of(cohort: PlannedCohort, part: Part) -> tuple[Ints, Ints]:
     """Patient of each positive and of each negative case that a part is about, (cases,) each."""
-    found = []
+    patients = []
     before = 0
-    here = np.array([belongs(each, group_of(part)) for each in cohort.strata], dtype=np.bool_)
+    in_group = np.array([belongs(each, group_of(part)) for each in cohort.strata], dtype=np.bool_)
     for counts in (
         [each.positives for each in cohort.strata],
         [each.negatives for each in cohort.strata],
     ):
         number = _patients(counts, cohort.images) + before
         before = int(number.max()) + 1 if number.size else before
-        found.append(number[here[np.repeat(np.arange(len(counts)), counts)]])
-    return found[0], found[1]
+        patients.append(number[in_group[np.repeat(np.arange(len(counts)), counts)]])
+    return patients[0], patients[1]
 
 
 def _patients(counts: Sequence[int], images: float) -> Ints:
     """Patient of each case: as many of each stratum as have ``images`` cases on average."""
-    found, before = [], 0
+    patients, before = [], 0
     for count in counts:
         k = min(count, max(1, round(count / images))) if count else 0
-        found.append(before + np.arange(count) * k // max(count, 1))
+        patients.append(before + np.arange(count) * k // max(count, 1))
         before += k
-    return np.concatenate(found).astype(np.int64) if found else np.empty(0, np.int64)
+    return np.concatenate(patients).astype(np.int64) if patients else np.empty(0, np.int64)
 
 
 def _normal(
@@ -174,8 +174,8 @@ def _normal(
 def _least(
     part: Part, truth: Truth, cohort: PlannedCohort, classes: tuple[_Class, _Class]
 ) -> Floats:
-    here = np.array([belongs(each, group_of(part)) for each in cohort.strata], dtype=np.bool_)
-    positive, negative = (each.within(here) for each in classes)
+    in_group = np.array([belongs(each, group_of(part)) for each in cohort.strata], dtype=np.bool_)
+    positive, negative = (each.within(in_group) for each in classes)
     never = np.ones(len(positive.model))
     if part.figure == "auroc":
         fewest = min(np.unique(each.patient).size for each in (positive, negative))
@@ -216,11 +216,11 @@ def _scores(
 
     if truth.pilot is not None:
         ranked = [np.sort(each) for each in truth.pilot]
-        found = [
+        scores = [
             each[np.minimum((ndtr(z) * each.size).astype(np.int64), each.size - 1)]
             for each, z in zip(ranked, (positive, negative), strict=True)
         ]
-        return found[0], found[1]
+        return scores[0], scores[1]
     return positive + binormal_shift(auroc, truth.spread), negative * truth.spread
 
 

@@ -69,10 +69,10 @@ def for_claim(
     alone = replace(study, claims=(replace(claim, after=()),), alpha=level, looks=1)
 
     def power(positives: int, runs: int) -> Power:
-        found = study_power(
+        simulation = study_power(
             alone, truths, shape.cohort(positives), runs=runs, seed=_own(seed, positives)
         )
-        return found.together
+        return simulation.together
 
     return _simulated(power, shape, powers, runs)
 
@@ -118,18 +118,18 @@ def _has_cases(claim: Claim, shape: Shape) -> bool:
 def _exact(
     power_of: Callable[[Ints], Floats], shape: Shape, powers: Sequence[float], least_looked: int
 ) -> dict[float, Size | None]:
-    found: dict[float, Size | None] = {}
-    for wanted in powers:
-        always = first_always(power_of, wanted, least_looked=least_looked)
-        found[wanted] = None
+    sizes: dict[float, Size | None] = {}
+    for target in powers:
+        always = first_always(power_of, target, least_looked=least_looked)
+        sizes[target] = None
         if always is not None:
-            found[wanted] = Size(
+            sizes[target] = Size(
                 positives=always.n,
                 negatives=round(always.n * shape.ratio),
                 power=always.power,
                 looked_to=always.looked_to,
             )
-    return found
+    return sizes
 
 
 def _simulated(
@@ -141,25 +141,25 @@ def _simulated(
     fit = _fit(power, near, runs)
     if not fit.slope > 0.0:
         return dict.fromkeys(powers)
-    found: dict[float, Size | None] = {}
-    for wanted in powers:
-        n, error = fit.size(wanted)
-        if wanted > min(powers) and n > near * _SIZES[-1]:
-            n, error = _fit(power, round(n), runs).size(wanted)
+    sizes: dict[float, Size | None] = {}
+    for target in powers:
+        n, error = fit.size(target)
+        if target > min(powers) and n > near * _SIZES[-1]:
+            n, error = _fit(power, round(n), runs).size(target)
         positives = max(2, math.ceil(n))
-        found[wanted] = Size(
+        sizes[target] = Size(
             positives=positives,
             negatives=round(positives * shape.ratio),
-            power=wanted,
+            power=target,
             error=error,
         )
-    return found
+    return sizes
 
 
-def _bracket(power: Simulated, wanted: float) -> int | None:
+def _bracket(power: Simulated, target: float) -> int | None:
     """A number of positives whose power is near the wanted one, from few runs."""
     low, high = _START // 2, _START
-    while power(high, _BRACKET_RUNS).value < wanted:
+    while power(high, _BRACKET_RUNS).value < target:
         low, high = high, high * 2
         if low > MOST:
             return None
@@ -167,7 +167,7 @@ def _bracket(power: Simulated, wanted: float) -> int | None:
         middle = round(math.sqrt(low * high))
         if middle in (low, high):
             break
-        if power(middle, _BRACKET_RUNS).value < wanted:
+        if power(middle, _BRACKET_RUNS).value < target:
             low = middle
         else:
             high = middle
@@ -182,9 +182,9 @@ class _Fit:
     slope: float
     covariance: Floats
 
-    def size(self, wanted: float) -> tuple[float, float]:
+    def size(self, target: float) -> tuple[float, float]:
         """The number of positives with the power, and two standard errors of it."""
-        root = (_NORMAL.inv_cdf(wanted) - self.intercept) / self.slope
+        root = (_NORMAL.inv_cdf(target) - self.intercept) / self.slope
         along = np.array([-1.0, -root]) * 2.0 * root / self.slope
         return root * root, 2.0 * math.sqrt(float(along @ self.covariance @ along))
 

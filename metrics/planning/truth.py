@@ -86,8 +86,8 @@ class PlannedCohort:
 
     def of(self, group: tuple[str, str]) -> tuple[int, int]:
         """Positives and negatives of one group."""
-        kept = [each for each in self.strata if belongs(each, group)]
-        return sum(each.positives for each in kept), sum(each.negatives for each in kept)
+        strata = [each for each in self.strata if belongs(each, group)]
+        return sum(each.positives for each in strata), sum(each.negatives for each in strata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +133,11 @@ def group_of(part: Part) -> tuple[str, str]:
 
 def apportioned(total: int, shares: Sequence[float]) -> list[int]:
     """Whole numbers in these shares that sum to ``total``, by largest remainder."""
-    wanted = np.asarray(shares, dtype=np.float64) * total
-    found = np.floor(wanted + 1e-9).astype(np.int64)
-    order: Ints = np.argsort(found - wanted, kind="stable")
-    found[order[: total - int(found.sum())]] += 1
-    return [int(each) for each in found]
+    expected = np.asarray(shares, dtype=np.float64) * total
+    whole = np.floor(expected + 1e-9).astype(np.int64)
+    order: Ints = np.argsort(whole - expected, kind="stable")
+    whole[order[: total - int(whole.sum())]] += 1
+    return [int(each) for each in whole]
 
 
 Truths = Mapping[tuple[str, int], Truth]

@@ -81,11 +81,12 @@ def auroc_half_width(
     reach = NormalDist().inv_cdf(assurance)
     error = math.sqrt(binormal_variance(auroc, positives, negatives))
     below = reach * error / (auroc * (1.0 - auroc))
-    seen = 1.0 / (1.0 + math.exp(below - math.log(auroc / (1.0 - auroc))))
+    observed = 1.0 / (1.0 + math.exp(below - math.log(auroc / (1.0 - auroc))))
     expected, wide = (
         (high - low) / 2.0
         for low, high in (
-            _interval(value, positives, negatives, confidence, interval) for value in (auroc, seen)
+            _interval(value, positives, negatives, confidence, interval)
+            for value in (auroc, observed)
         )
     )
     of_the_value = math.log(wide / expected) / reach

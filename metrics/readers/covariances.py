@@ -15,16 +15,16 @@ JACKKNIFE, DELONG = "jackknife", "DeLong"
 COVARIANCES = (JACKKNIFE, DELONG)
 
 
-def jackknife(found: Jackknifed) -> Floats:
+def jackknife(estimates: Jackknifed) -> Floats:
     """Covariances (modalities, readers, modalities, readers) from units left out one at a time.
 
     Formula: (k - 1) / k sum over the k units of (F_-u - mean) (G_-u - mean). Source: Efron 1982;
     Obuchowski & Rockette 1995.
     """
-    shape, k = found.values.shape, found.without.shape[2]
+    shape, k = estimates.values.shape, estimates.without.shape[2]
     if k < 2:
         raise UndefinedMetric(f"a jackknife needs two patients; got {k}")
-    rows = found.without.reshape(-1, k)
+    rows = estimates.without.reshape(-1, k)
     centred = rows - rows.mean(axis=1, keepdims=True)
     return ((k - 1) / k * (centred @ centred.T)).reshape(*shape, *shape)
 
@@ -36,12 +36,12 @@ def delong(study: Reads) -> Floats:
     of a class. Source: DeLong, DeLong & Clarke-Pearson 1988; Obuchowski 1997.
     """
     shape = study.values.shape[:2]
-    found = reader_placements(study)
-    each = np.array([one.auroc for one in found])[:, None]
-    positive = np.stack([one.positive for one in found]) - each
-    negative = np.stack([one.negative for one in found]) - each
+    placed = reader_placements(study)
+    each = np.array([one.auroc for one in placed])[:, None]
+    positive = np.stack([one.positive for one in placed]) - each
+    negative = np.stack([one.negative for one in placed]) - each
     y, (m, n) = study.y, (positive.shape[1], negative.shape[1])
-    patients = tuple(np.unique(study.patient[kept]).size for kept in (y, ~y))
+    patients = tuple(np.unique(study.patient[of_class]).size for of_class in (y, ~y))
     if min(patients) < 2:
         raise UndefinedMetric(
             "DeLong's covariances need two patients of each class; got "
@@ -81,8 +81,8 @@ def components(covariance: Floats) -> Components:
     same_t = np.eye(t, dtype=np.bool_)[:, None, :, None]
     same_r = np.eye(r, dtype=np.bool_)[None, :, None, :]
 
-    def mean(kept: np.ndarray) -> float | None:
-        some = covariance[np.broadcast_to(kept, covariance.shape)]
+    def mean(entries: np.ndarray) -> float | None:
+        some = covariance[np.broadcast_to(entries, covariance.shape)]
         return float(some.mean()) if some.size else None
 
     variance = mean(same_t & same_r)

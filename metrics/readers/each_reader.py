@@ -37,14 +37,14 @@ def each_reader(
     Formula: d -+ z sqrt(Var_i + Var_k - 2 Cov_ik), ``matrix`` (modalities, readers, modalities,
     readers). Source: DeLong, DeLong & Clarke-Pearson 1988, with these covariances.
     """
-    found = []
+    differences = []
     z = normal_quantile(confidence)
     for one, other in combinations(range(values.shape[0]), 2):
         for reader in range(values.shape[1]):
             own = matrix[np.ix_((one, other), (reader,), (one, other), (reader,))].reshape(2, 2)
             error = math.sqrt(max(float(own[0, 0] + own[1, 1] - 2.0 * own[0, 1]), 0.0))
             value = float(values[one, reader] - values[other, reader])
-            found.append(
+            differences.append(
                 OwnDifference(
                     reader=reader,
                     one=one,
@@ -56,4 +56,4 @@ def each_reader(
                     p=normal_p_value(value / error) if error > 1e-12 else None,
                 )
             )
-    return tuple(found)
+    return tuple(differences)

@@ -60,14 +60,14 @@ def auroc(study: Reads) -> Jackknifed:
     rows = _cases_of(study, both)
     for place in np.ndindex(shape):
         s = study.values[place]
-        found = placements(y, s)
-        values[place] = found.auroc
-        lost = np.bincount(study.patient[y], n * found.positive, study.n_patients).astype(
+        placed = placements(y, s)
+        values[place] = placed.auroc
+        lost = np.bincount(study.patient[y], n * placed.positive, study.n_patients).astype(
             np.float64
         )
-        lost += np.bincount(study.patient[~y], m * found.negative, study.n_patients)
+        lost += np.bincount(study.patient[~y], m * placed.negative, study.n_patients)
         lost[both] = lost[both] - _pairs_within(y, s, rows)
-        without[place] = (found.auroc * m * n - lost) / (kept_m * kept_n)
+        without[place] = (placed.auroc * m * n - lost) / (kept_m * kept_n)
     return Jackknifed(values, without, of_area(*_effective(study)))
 
 
@@ -88,11 +88,11 @@ def any_figure(figure: OneFigure) -> Callable[[Reads], Jackknifed]:
     def jackknifed(study: Reads) -> Jackknifed:
         shape = study.values.shape[:2]
         values, without = np.empty(shape), np.empty((*shape, study.n_patients))
-        kept = [study.patient != unit for unit in range(study.n_patients)]
+        rest = [study.patient != unit for unit in range(study.n_patients)]
         for place in np.ndindex(shape):
             s = study.values[place]
             values[place] = figure(study.y, s)
-            for unit, some in enumerate(kept):
+            for unit, some in enumerate(rest):
                 without[(*place, unit)] = figure(study.y[some], s[some])
         return Jackknifed(values, without, NearLimits(min(_effective(study))))
 
@@ -111,26 +111,26 @@ def _effective(study: Reads) -> tuple[float, float]:
     return equal_patients(study.patient[study.y]), equal_patients(study.patient[~study.y])
 
 
-def _share(study: Reads, kept: Bools, figure: str, of: str) -> Jackknifed:
-    calls = study.values[:, :, kept]
+def _share(study: Reads, counted: Bools, figure: str, of: str) -> Jackknifed:
+    calls = study.values[:, :, counted]
     if not np.all((calls == 0.0) | (calls == 1.0)):
         raise UndefinedMetric(f"{figure} needs calls of 0 or 1; another value was found")
-    unit, n_units = arrays.renumbered(study.patient[kept])
+    unit, n_units = arrays.renumbered(study.patient[counted])
     if n_units < 2:
         raise UndefinedMetric(f"{figure} of a study needs two {of} patients; got {n_units}")
     size = np.bincount(unit, minlength=n_units)
     hits = _sums(calls.reshape(-1, calls.shape[2]), unit, n_units).reshape(*calls.shape[:2], -1)
     total, n = hits.sum(axis=2), int(size.sum())
     without = (total[:, :, None] - hits) / (n - size)
-    return Jackknifed(total / n, without, of_share(equal_patients(study.patient[kept])))
+    return Jackknifed(total / n, without, of_share(equal_patients(study.patient[counted])))
 
 
 def _sums(rows: Floats, unit: Ints, n_units: int) -> Floats:
     """Sums of each row over the cases of each unit; (rows, units)."""
     if rows.shape[1] == n_units:
-        found = np.empty_like(rows)
-        found[:, unit] = rows
-        return found
+        sums = np.empty_like(rows)
+        sums[:, unit] = rows
+        return sums
     return np.stack([np.bincount(unit, row, n_units) for row in rows])
 
 
@@ -144,7 +144,7 @@ def _cases_of(study: Reads, units: Ints) -> list[Ints]:
 def _pairs_within(y: Bools, s: Floats, rows: list[Ints]) -> Floats:
     """Pairs won within each patient that has cases of both classes; a tie counts one half."""
     won = np.empty(len(rows))
-    for place, mine in enumerate(rows):
-        high, low = s[mine[y[mine]]][:, None], s[mine[~y[mine]]]
+    for place, own in enumerate(rows):
+        high, low = s[own[y[own]]][:, None], s[own[~y[own]]]
         won[place] = np.sum(high > low) + 0.5 * np.sum(high == low)
     return won

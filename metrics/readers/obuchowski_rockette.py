@@ -123,10 +123,10 @@ def analyse(
         raise UndefinedMetric(f"covariance must be one of {COVARIANCES}; got {covariance!r}")
     if covariance == DELONG and figure is not figures.auroc:
         raise UndefinedMetric("DeLong's covariances are of AUROCs; take the jackknife")
-    found = figure(study)
-    matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(found)
+    estimates = figure(study)
+    matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(estimates)
     return from_covariances(
-        found.values, matrix, covariance, limits=found.limits, confidence=confidence
+        estimates.values, matrix, covariance, limits=estimates.limits, confidence=confidence
     )
 
 
@@ -291,14 +291,14 @@ def _tested(at: _Study, name: str, means: list[Spread], error: float, df2: float
 
 def mean_of(values: Floats, matrix: Floats, limits: NearLimits, confidence: float = 0.95) -> Spread:
     """Mean figure of random readers (readers,) in one modality; ``matrix`` (readers, readers)."""
-    found = from_covariances(
+    spread = from_covariances(
         values[None, :],
         matrix[None, :, None, :],
         "",
         limits=limits,
         confidence=confidence,
     )
-    return found.finding.means[0]
+    return spread.finding.means[0]
 
 
 def _mean(

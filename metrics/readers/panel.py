@@ -93,12 +93,12 @@ def against_panel(
         raise UndefinedMetric("DeLong's covariances are of AUROCs; take the jackknife")
     both = np.concatenate([panel.values[0], arrays.scores(model, n)[None, :]])
     study = Reads(panel.y, both[None], panel.patient, panel.n_patients)
-    found = figure(study)
-    matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(found)
+    estimates = figure(study)
+    matrix = covariances.delong(study) if covariance == DELONG else covariances.jackknife(estimates)
     own = matrix[0, :, 0, :]
-    of_model, of_readers = float(found.values[0, r]), found.values[0, :r]
-    panel_mean = mean_of(of_readers, own[:r, :r], found.limits, confidence)
-    sides = _sides(of_model, panel_mean, own, found.limits)
+    of_model, of_readers = float(estimates.values[0, r]), estimates.values[0, :r]
+    panel_mean = mean_of(of_readers, own[:r, :r], estimates.limits, confidence)
+    sides = _sides(of_model, panel_mean, own, estimates.limits)
     published, fixed = _published(of_model, of_readers, own, confidence)
     low, high = sides.bounds(confidence)
     difference = Spread(published.estimate, published.standard_error, published.freedom, low, high)
@@ -146,10 +146,10 @@ class _Sides:
             limits=limits,
             confidence=confidence,
         )
-        found = mover.difference(
+        ends = mover.difference(
             mover.Part(self.model, *own), mover.Part(panel.estimate, *theirs), self.correlation
         )
-        return max(found.low, -1.0), min(found.high, 1.0)
+        return max(ends.low, -1.0), min(ends.high, 1.0)
 
 
 def _sides(model: float, panel: Spread, own: Floats, limits: NearLimits) -> _Sides:

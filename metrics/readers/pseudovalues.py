@@ -32,25 +32,25 @@ class PseudovalueTest:
     square_trc: float
 
 
-def pseudovalues(found: Jackknifed) -> Floats:
+def pseudovalues(estimates: Jackknifed) -> Floats:
     """Pseudovalues (modalities, readers, units), moved so that their mean is the figure.
 
     Formula: k F - (k - 1) F_-u, plus F less the mean of these, which is 0 for an AUROC or a share
     where each patient has one case. Source: Hillis, Obuchowski, Schartz & Berbaum 2005.
     """
-    k = found.without.shape[2]
-    raw = k * found.values[:, :, None] - (k - 1) * found.without
-    return raw + (found.values - raw.mean(axis=2))[:, :, None]
+    k = estimates.without.shape[2]
+    raw = k * estimates.values[:, :, None] - (k - 1) * estimates.without
+    return raw + (estimates.values - raw.mean(axis=2))[:, :, None]
 
 
-def dorfman_berbaum_metz(found: Jackknifed) -> PseudovalueTest:
+def dorfman_berbaum_metz(estimates: Jackknifed) -> PseudovalueTest:
     """Test that all modalities are equal, for readers and cases like these.
 
     Formula: F = MS(T) / (MS(TR) + max(MS(TC) - MS(TRC), 0)), df2 the square of that denominator
     over MS(TR)^2 / ((t - 1)(r - 1)). Undefined with one modality, one reader, or where nothing
     varies. Source: Dorfman, Berbaum & Metz 1992; Hillis 2007.
     """
-    x = pseudovalues(found)
+    x = pseudovalues(estimates)
     t, r, c = x.shape
     if t < 2 or r < 2:
         raise UndefinedMetric(f"the test needs two modalities and two readers; got {t} and {r}")

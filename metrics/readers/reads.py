@@ -38,16 +38,16 @@ def reads(y: ArrayLike, values: ArrayLike, patients: ArrayLike | None = None) ->
     UndefinedMetric.
     """
     labels = arrays.labels(y)
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 3 or found.shape[2] != labels.size:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 3 or array.shape[2] != labels.size:
         raise UndefinedMetric(
             f"reads must have the shape (modalities, readers, {labels.size} cases); got "
-            f"{found.shape}"
+            f"{array.shape}"
         )
-    if not np.isfinite(found).all():
+    if not np.isfinite(array).all():
         raise UndefinedMetric(
-            f"{int((~np.isfinite(found)).sum())} of {found.size} reads are missing or not finite; "
+            f"{int((~np.isfinite(array)).sum())} of {array.size} reads are missing or not finite; "
             "each reader must read each case in each modality"
         )
     patient, n_patients = arrays.clusters(patients, labels.size)
-    return Reads(labels, found, patient, n_patients)
+    return Reads(labels, array, patient, n_patients)

@@ -30,11 +30,11 @@ class Spread:
 
 def spread_of(replicates: Floats) -> Spread:
     """Sort the replicates (replicates,) of a figure; raise where too many are degenerate."""
-    kept = replicates[np.isfinite(replicates)]
-    lost = replicates.size - kept.size
+    finite = replicates[np.isfinite(replicates)]
+    lost = replicates.size - finite.size
     if replicates.size == 0 or lost > LARGEST_LOSS * replicates.size:
         raise UndefinedMetric(f"no interval: {lost} of {replicates.size} replicates are degenerate")
-    return Spread(np.sort(kept), lost)
+    return Spread(np.sort(finite), lost)
 
 
 def percentile(spread: Spread, confidence: float) -> tuple[float, float]:
@@ -56,9 +56,9 @@ def null_p_value(null: Floats, observed: float) -> float:
 
     Never 0: (1 + count) / (1 + replicates) (Phipson & Smyth 2010).
     """
-    kept = null[np.isfinite(null)]
+    finite = null[np.isfinite(null)]
     tolerance = 1e-12 * max(1.0, abs(observed))
-    return float((1 + np.count_nonzero(kept >= observed - tolerance)) / (1 + kept.size))
+    return float((1 + np.count_nonzero(finite >= observed - tolerance)) / (1 + finite.size))
 
 
 def holm(p_values: Floats) -> Floats:

@@ -78,7 +78,7 @@ def draw(seed: np.uint64, first: int, starts: NDArray[np.int64], counts: NDArray
             if size == np.uint64(0):
                 continue
             reject = (np.uint64(4294967296) - size) % size
-            mine = counts[row, starts[stratum] : starts[stratum + 1]]
+            of_stratum = counts[row, starts[stratum] : starts[stratum + 1]]
             left = np.int64(size)
             while left > 0:
                 z = a0 + a3
@@ -105,15 +105,15 @@ def draw(seed: np.uint64, first: int, starts: NDArray[np.int64], counts: NDArray
                 p3 = (b & low32) * size
                 least = min(min(p0 & low32, p1 & low32), min(p2 & low32, p3 & low32))
                 if left >= 4 and least >= reject:
-                    mine[p0 >> half] += one
-                    mine[p1 >> half] += one
-                    mine[p2 >> half] += one
-                    mine[p3 >> half] += one
+                    of_stratum[p0 >> half] += one
+                    of_stratum[p1 >> half] += one
+                    of_stratum[p2 >> half] += one
+                    of_stratum[p3 >> half] += one
                     left -= 4
                 else:
                     for product in (p0, p1, p2, p3):
                         if left > 0 and (product & low32) >= reject:
-                            mine[product >> half] += one
+                            of_stratum[product >> half] += one
                             left -= 1
 
 
@@ -309,7 +309,7 @@ def scan_roc(
         fp_before = 0
         area = 0.0
         place = 0
-        wanted = rates[0] * negative
+        allowed = rates[0] * negative
         whole = float(positive) * float(negative)
         for j in range(m):
             flag = flags[j]
@@ -323,14 +323,14 @@ def scan_roc(
                 fp += w
             if flag & TIED and not flag & TIE_END:
                 continue
-            while place < rates.size and fp > wanted + 1e-9 * negative:
-                run = max(0.0, wanted - fp_before)
+            while place < rates.size and fp > allowed + 1e-9 * negative:
+                run = max(0.0, allowed - fp_before)
                 height = tp_before + run / (fp - fp_before) * (tp - tp_before)
                 heights[lane, place] = height / positive
                 areas[lane, place] = (area + run * (tp_before + height) / 2.0) / whole
                 place += 1
                 if place < rates.size:
-                    wanted = rates[place] * negative
+                    allowed = rates[place] * negative
             area += (fp - fp_before) * (tp_before + tp) / 2.0
         while place < rates.size:
             heights[lane, place] = 1.0

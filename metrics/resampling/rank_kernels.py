@@ -54,7 +54,7 @@ def pair_balances(
         top = max(top, b[i] + 2)
     for sign in (1, -1):
         tree = np.zeros(top + 1, np.int64)
-        seen = 0
+        passed = 0
         start = 0
         while start < n:
             end = start
@@ -73,7 +73,7 @@ def pair_balances(
                 while k > 0:
                     upto += tree[k]
                     k -= k & -k
-                balance[at] += sign * (below - (seen - upto))
+                balance[at] += sign * (below - (passed - upto))
                 end += 1
             for i in range(start, end):
                 at = order[i] if sign > 0 else order[n - 1 - i]
@@ -81,5 +81,5 @@ def pair_balances(
                 while k <= top:
                     tree[k] += 1
                     k += k & -k
-            seen += end - start
+            passed += end - start
             start = end

@@ -129,25 +129,25 @@ def replicate(
     Memory: three bytes a case for each of 64 replicates and each thread.
     """
     blocks = -(-replicates // LANES)
-    found = np.zeros((len(walks), FIGURES, blocks * LANES))
+    sums_of = np.zeros((len(walks), FIGURES, blocks * LANES))
     n = cases.y.size
     flush = rows_between_flushes(cases.y)
     unit = drawn.unit[cases.order]
 
     from metrics.resampling.kernels import scan  # numba is costly to import
 
-    def run(mine: range) -> None:
+    def run(blocks_of_thread: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), n)
-        for block in mine:
+        for block in blocks_of_thread:
             room.fill(seed, block, drawn.starts, unit)
-            here = slice(block * LANES, (block + 1) * LANES)
-            for sums, group in zip(found, walks, strict=True):
+            lanes = slice(block * LANES, (block + 1) * LANES)
+            for sums, group in zip(sums_of, walks, strict=True):
                 out = np.empty((FIGURES, LANES))
                 scan(room.weights, group.rows, group.flags, cases.gap, cases.square, flush, out)
-                sums[:, here] = out
+                sums[:, lanes] = out
 
     _in_threads(run, blocks, threads, cases=n * len(walks))
-    return [Sums(sums[:, :replicates]) for sums in found]
+    return [Sums(sums[:, :replicates]) for sums in sums_of]
 
 
 def rows_between_flushes(y: Bools) -> int:
@@ -181,31 +181,31 @@ def replicate_roc(
 
     blocks = -(-replicates // LANES)
     n_rates = false_positive_rates.size
-    found = np.zeros((2, n_rates, blocks * LANES))
+    rates = np.zeros((2, n_rates, blocks * LANES))
     unit = drawn.unit[cases.order]
 
-    def run(mine: range) -> None:
+    def run(blocks_of_thread: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), cases.y.size)
         heights, areas = np.empty((LANES, n_rates)), np.empty((LANES, n_rates))
-        for block in mine:
+        for block in blocks_of_thread:
             room.fill(seed, block, drawn.starts, unit)
             scan_roc(room.weights, group.rows, group.flags, false_positive_rates, heights, areas)
-            here = slice(block * LANES, (block + 1) * LANES)
-            found[0, :, here], found[1, :, here] = heights.T, areas.T
+            lanes = slice(block * LANES, (block + 1) * LANES)
+            rates[0, :, lanes], rates[1, :, lanes] = heights.T, areas.T
 
     _in_threads(run, blocks, threads, cases=cases.y.size)
-    return RocReplicates(found[0, :, :replicates], found[1, :, :replicates])
+    return RocReplicates(rates[0, :, :replicates], rates[1, :, :replicates])
 
 
 def case_weights(drawn: Units, *, replicates: int, seed: int) -> NDArray[np.uint8]:
     """The replicates themselves: (replicates, cases), how often each case counts."""
-    found = np.zeros((_blocks(replicates) * LANES, drawn.unit.size), dtype=np.uint8)
+    weights_of = np.zeros((_blocks(replicates) * LANES, drawn.unit.size), dtype=np.uint8)
 
-    def use(here: slice, weights: NDArray[np.uint8]) -> None:
-        found[here] = weights.T
+    def use(lanes: slice, weights: NDArray[np.uint8]) -> None:
+        weights_of[lanes] = weights.T
 
     each_block(drawn, use, replicates=replicates, seed=seed, threads=1)
-    return found[:replicates]
+    return weights_of[:replicates]
 
 
 def each_block(
@@ -224,9 +224,9 @@ def each_block(
     a call makes, so that little work starts no thread.
     """
 
-    def run(mine: range) -> None:
+    def run(blocks_of_thread: range) -> None:
         room = _Room.of(int(drawn.starts[-1]), drawn.unit.size)
-        for block in mine:
+        for block in blocks_of_thread:
             room.fill(seed, block, drawn.starts, drawn.unit)
             use(slice(block * LANES, (block + 1) * LANES), room.weights)
 

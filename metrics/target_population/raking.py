@@ -145,8 +145,8 @@ def jackknife_variance(
 
 def _fit(problem: _Problem, total: Floats, n: int) -> tuple[Floats, float]:
     """Rake each row of ``total`` (rows, cells) until its shares are met; its sum becomes ``n``."""
-    inside, wanted = problem.inside, problem.share * n
-    alone = (wanted > 0.0) & (total @ inside <= 0.0).any(axis=0)
+    inside, target = problem.inside, problem.share * n
+    alone = (target > 0.0) & (total @ inside <= 0.0).any(axis=0)
     if alone.any():
         name = problem.names[int(alone.argmax())]
         raise UndefinedMetric(f"{name} has a single patient; without that one nobody has its share")
@@ -154,19 +154,21 @@ def _fit(problem: _Problem, total: Floats, n: int) -> tuple[Floats, float]:
     for _ in range(_CYCLES):
         before = total
         for span in problem.spans:
-            found = total @ inside[:, span]
-            factor = np.divide(wanted[span], found, out=np.zeros_like(found), where=found > 0.0)
+            current = total @ inside[:, span]
+            factor = np.divide(
+                target[span], current, out=np.zeros_like(current), where=current > 0.0
+            )
             total = total * (factor @ inside[:, span].T)
-        miss = (total @ inside - wanted) / n
+        miss = (total @ inside - target) / n
         if np.abs(miss).max(initial=0.0) <= _CLOSE or np.array_equal(total, before):
             break
     worst = float(np.abs(miss).max(initial=0.0))
     if worst > TOLERANCE:
         level = int(miss.min(axis=0).argmin())
-        asked = problem.share[level]
+        share = problem.share[level]
         raise UndefinedMetric(
             f"no weights bring the cohort to its target: {problem.names[level]} comes to a share "
-            f"of {asked + miss[:, level].min():.6g} where {asked:.6g} is asked for"
+            f"of {share + miss[:, level].min():.6g} where {share:.6g} is asked for"
         )
     return total, worst
 
@@ -192,7 +194,7 @@ def _problem(
                 f"cases of a patient differ in {name} ({n_torn} patients); a patient has one weight"
             )
     drawn = start[first] > 0.0
-    asked = {
+    target = {
         name: _asked(name, targets[name], set(column[first][drawn].tolist()))
         for name, column in columns.items()
     }
@@ -204,19 +206,19 @@ def _problem(
     names: list[str] = []
     spans: list[slice] = []
     for name, column in columns.items():
-        spans.append(slice(len(names), len(names) + len(asked[name])))
-        names += [f"{name} {level}" for level in asked[name]]
-        inside += [column[first][example] == level for level in asked[name]]
+        spans.append(slice(len(names), len(names) + len(target[name])))
+        names += [f"{name} {level}" for level in target[name]]
+        inside += [column[first][example] == level for level in target[name]]
     return _Problem(
         unit=unit.reshape(-1),
         cell=cell.reshape(-1),
         base=start[first][example],
         inside=np.array(inside, dtype=np.float64).T,
-        share=np.concatenate([list(shares.values()) for shares in asked.values()]),
+        share=np.concatenate([list(shares.values()) for shares in target.values()]),
         names=tuple(names),
         spans=tuple(spans),
         not_represented={
-            name: sum(share for level, share in targets[name].items() if level not in asked[name])
+            name: sum(share for level, share in targets[name].items() if level not in target[name])
             for name in targets
         },
     )
@@ -229,18 +231,18 @@ def _column(levels: Mapping[str, ArrayLike], name: str) -> NDArray[np.str_]:
     parts = name.split(" x ")
     if lacking := [part for part in parts if part not in levels]:
         raise UndefinedMetric(f"the target names {lacking[0]!r}, which the cases do not have")
-    found = np.asarray(levels[parts[0]], dtype=np.str_)
+    column = np.asarray(levels[parts[0]], dtype=np.str_)
     for part in parts[1:]:
-        found = np.strings.add(np.strings.add(found, " x "), np.asarray(levels[part], np.str_))
-    return found
+        column = np.strings.add(np.strings.add(column, " x "), np.asarray(levels[part], np.str_))
+    return column
 
 
-def _asked(name: str, shares: Mapping[str, float], there: set[str]) -> dict[str, float]:
+def _asked(name: str, shares: Mapping[str, float], present: set[str]) -> dict[str, float]:
     """The shares of the levels that somebody has, together 1; those that nobody has left out."""
     whole = sum(shares.values())
     if abs(whole - 1.0) > _SUM or min(shares.values()) < 0.0:
         raise UndefinedMetric(f"the target shares of {name} sum to {whole:.6g}, not to 1")
-    reached = {level: share for level, share in shares.items() if level in there}
+    reached = {level: share for level, share in shares.items() if level in present}
     total = sum(reached.values())
     if total <= 0.0:
         raise UndefinedMetric(f"nobody in the cohort has a level of {name} that the target names")

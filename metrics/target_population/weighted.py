@@ -37,10 +37,10 @@ def estimates(
     Undefined under ``LEAST_EFFECTIVE_N`` effective patients. Source: Binder 1983 for the variance.
     """
     effective = effective_patients(group, w)
-    found = {}
+    figures = {}
     for name, figure in _figures(group, w, threshold).items():
         if effective < LEAST_EFFECTIVE_N:
-            found[name] = group.undefined(
+            figures[name] = group.undefined(
                 f"insufficient data: weights leave {effective:.0f} effective patients; at least "
                 f"{LEAST_EFFECTIVE_N:.0f} are needed"
             )
@@ -48,7 +48,7 @@ def estimates(
         try:
             value, moved = figure.of()
         except UndefinedMetric as reason:
-            found[name] = group.undefined(str(reason))
+            figures[name] = group.undefined(str(reason))
             continue
         error = linearised.error(group, moved)
         reach = replace(
@@ -65,8 +65,8 @@ def estimates(
             ends = proportions.wilson(value * trials, trials, confidence)
             method = f"weights as given, at its limit: Wilson, {trials:.0f} effective patients"
         ends = min(ends[0], value), max(ends[1], value)  # what rounding leaves of a variance of 0
-        found[name] = group.without_point(group.estimate(value, ends, method))
-    return found
+        figures[name] = group.without_point(group.estimate(value, ends, method))
+    return figures
 
 
 def effective_patients(group: Group, w: Floats) -> float:
@@ -95,14 +95,14 @@ def _figures(group: Group, w: Floats, threshold: float | None) -> dict[str, _Fig
     def losses() -> Floats:
         return errors.log_losses(y, arrays.probabilities(s, y.size))
 
-    made = {
+    figures = {
         "auroc": _Figure(lambda: _auroc(y, s, w), fewer),
         "brier": _Figure(lambda: _mean(residual() ** 2, every, w), every),
         "log_loss": _Figure(lambda: _mean(losses(), every, w), every, (0.0, math.inf)),
         "observed_minus_expected": _Figure(lambda: _mean(residual(), every, w), every, (-1.0, 1.0)),
     }
     if threshold is None:
-        return made
+        return figures
     called = edges.called(s, threshold)
     for name, values, over in (
         ("sensitivity", called, y),
@@ -113,8 +113,8 @@ def _figures(group: Group, w: Floats, threshold: float | None) -> dict[str, _Fig
         ("selection_rate", called, every),
     ):
         hits = values.astype(np.float64)
-        made[name] = _Figure(lambda v=hits, o=over: _mean(v, o, w), over)  # type: ignore[misc]
-    return made
+        figures[name] = _Figure(lambda v=hits, o=over: _mean(v, o, w), over)  # type: ignore[misc]
+    return figures
 
 
 def _mean(values: Floats, over: Bools, w: Floats) -> tuple[float, Floats]:

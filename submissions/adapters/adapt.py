@@ -114,15 +114,15 @@ def adapt(image: str, tag: str, wanted: Wanted) -> Adapted:
         context = Path(folder)
         _lay_out(context, runs_in, settings)
         digest = base_image.build(context, tag, base=image)
-    told = json.loads(_asked(tag, f"print(open('{INSIDE}/redirected.json').read())").stdout)
-    if not told["any"]:
+    redirected = json.loads(_asked(tag, f"print(open('{INSIDE}/redirected.json').read())").stdout)
+    if not redirected["any"]:
         base_image.docker("rmi", "--force", tag)
         raise AdaptError(
             f"no file below {', '.join([working, *wanted.redirect])} names /input or /output; name "
             "the program's folder with --redirect (a program that has these paths compiled in "
             "cannot be adapted)"
         )
-    return Adapted(digest, tuple(told["lines"]))
+    return Adapted(digest, tuple(redirected["lines"]))
 
 
 def _lay_out(context: Path, runs_in: str, settings: Mapping[str, Any]) -> None:

@@ -22,17 +22,17 @@ def within(seconds: float, act: Callable[[], _Answer]) -> _Answer:
 
     An exception of ``act`` is raised here.
     """
-    done: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
+    answers: SimpleQueue[tuple[_Answer | None, BaseException | None]] = SimpleQueue()
 
     def run() -> None:
         try:
-            done.put((act(), None))
+            answers.put((act(), None))
         except BaseException as error:
-            done.put((None, error))
+            answers.put((None, error))
 
     Thread(target=run, daemon=True).start()
     try:
-        answer, error = done.get(timeout=seconds)
+        answer, error = answers.get(timeout=seconds)
     except Empty:
         raise NoAnswer(f"no answer within {seconds:g} seconds") from None
     if error is not None:

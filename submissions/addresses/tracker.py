@@ -56,12 +56,12 @@ def tracker_fault(uri: str) -> TrackerFault | None:
 
 def refuse_tracker(uri: str) -> None:
     """Raise TrackerAddressError where MLflow does not answer at an address."""
-    if (found := tracker_fault(uri)) is not None:
-        raise TrackerAddressError(found.sentence)
+    if (fault := tracker_fault(uri)) is not None:
+        raise TrackerAddressError(fault.sentence)
 
 
-def _fault(uri: str, said: str, *, lasting: bool = True) -> TrackerFault:
-    return TrackerFault(f"the tracker's address is {without_password(uri)}, {said}", lasting)
+def _fault(uri: str, problem: str, *, lasting: bool = True) -> TrackerFault:
+    return TrackerFault(f"the tracker's address is {without_password(uri)}, {problem}", lasting)
 
 
 def _database_fault(uri: str) -> TrackerFault | None:
@@ -95,14 +95,14 @@ def _server_fault(uri: str) -> TrackerFault | None:
         headers["Authorization"] = f"Bearer {token}"
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    asked = {"timeout": ANSWER_SECONDS / 2, "verify": verify, "headers": headers}
+    options = {"timeout": ANSWER_SECONDS / 2, "verify": verify, "headers": headers}
     try:
         answer = within(
             ANSWER_SECONDS,
             lambda: requests.get(
                 uri.rstrip("/") + _ASKED,
                 auth=(user, password) if user and password else None,
-                **asked,  # type: ignore[arg-type]
+                **options,  # type: ignore[arg-type]
             ),
         )
     except requests.exceptions.InvalidURL:
@@ -114,15 +114,15 @@ def _server_fault(uri: str) -> TrackerFault | None:
             "MLFLOW_TRACKING_AUTH" in os.environ
             or (Path.home() / ".mlflow" / "credentials").exists()
         )
-        said = (
+        problem = (
             f"but the server there refuses the name and password "
             f"({answer.status_code}); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, "
             f"or MLFLOW_TRACKING_TOKEN"
         )
-        return None if elsewhere else _fault(uri, said)
+        return None if elsewhere else _fault(uri, problem)
     if answer.status_code >= 500:
-        said = f"but the server there has an error ({answer.status_code} {answer.reason})"
-        return _fault(uri, said, lasting=False)
+        problem = f"but the server there has an error ({answer.status_code} {answer.reason})"
+        return _fault(uri, problem, lasting=False)
     try:
         understood = answer.ok and isinstance(answer.json(), dict)
     except ValueError:

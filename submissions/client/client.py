@@ -202,10 +202,10 @@ class Client:
         if not self.is_under_way(benchmark, team, known) and self.has_archive(known.sha256, team):
             progress(known.size, known.size)
             return self.submit(benchmark, sha256=known.sha256, **entry)
-        sent = self.upload(
+        upload = self.upload(
             archive, benchmark=benchmark, team=team, known=known, progress=progress, pace=pace
         )
-        entered = self.submit(benchmark, upload_id=sent, **entry)
+        entered = self.submit(benchmark, upload_id=upload, **entry)
         kept_uploads.forget(self._wanted(benchmark, team, known))
         return entered
 
@@ -214,7 +214,9 @@ class Client:
         return uploading.is_under_way(self.connection, self._wanted(benchmark, team, known))
 
     def _wanted(self, benchmark: str, team: str, known: Hashed) -> Wanted:
-        return Wanted(self.connection.address, team, benchmark, known.sha256)
+        return Wanted(
+            address=self.connection.address, team=team, benchmark=benchmark, sha256=known.sha256
+        )
 
     def has_archive(self, sha256: str, team: str) -> bool:
         """Whether the server has an archive from this team, by its SHA-256 as 64 digits."""

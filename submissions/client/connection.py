@@ -71,26 +71,26 @@ class Connection:
         ``progress`` gets bytes done and in all. Raises Unreachable, Refused, and ClientError where
         another number of bytes comes.
         """
-        found, done = hashlib.sha256(), 0
+        sha256, received = hashlib.sha256(), 0
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        asked = self._http.stream("GET", f"{PREFIX}{path}", headers=headers)
-        with self._reached(), asked as answer:
+        stream = self._http.stream("GET", f"{PREFIX}{path}", headers=headers)
+        with self._reached(), stream as answer:
             if not answer.is_success:
                 answer.read()
                 raise refusal(answer, self.address)
             for piece in answer.iter_bytes():
-                done += len(piece)
-                if done > size:
+                received += len(piece)
+                if received > size:
                     break
-                found.update(piece)
+                sha256.update(piece)
                 into.write(piece)
-                progress(done, size)
-        if done != size:
+                progress(received, size)
+        if received != size:
             raise ClientError(
-                f"{self.address} sent {'more than' if done > size else f'{done} of'} {size} bytes; "
-                "run the command again, and tell the steward if it stays so"
+                f"{self.address} sent {'more than' if received > size else f'{received} of'} "
+                f"{size} bytes; run the command again, and tell the steward if it stays so"
             )
-        return found.hexdigest()
+        return sha256.hexdigest()
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -19,31 +19,32 @@ _FETCHING = ".fetching-"
 
 
 def fetched(
-    connection: Connection, told: Mapping[str, Any], folder: Path, progress: Progress
+    connection: Connection, offered: Mapping[str, Any], folder: Path, progress: Progress
 ) -> Path:
     """The list of practice cases below ``folder``, fetched unless they are there already.
 
     ``told`` is the server's document on the benchmark. Raises ClientError where it has no practice
     cases, and where what came is not what was told.
     """
-    digest, size = _announced(connection.address, told)
-    kept = folder / digest
+    digest, size = _announced(connection.address, offered)
+    cached = folder / digest
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_whole(kept):
-            return kept / TABLE
+        if is_whole(cached):
+            return cached / TABLE
         for left in folder.glob(f"{_FETCHING}*"):
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_FETCHING, dir=folder) as new:
             archive, cases = Path(new) / "practice.tar", Path(new) / "cases"
-            place = f"/benchmarks/{part(str(told.get('name')))}/practice"
+            place = f"/benchmarks/{part(str(offered.get('name')))}/practice"
             with archive.open("wb") as file:
-                found = connection.download(place, file, size, progress)
-            if found != digest:
+                received = connection.download(place, file, size, progress)
+            if received != digest:
                 raise ClientError(
-                    f"the practice cases from {connection.address} have the digest {found}, where "
-                    f"{digest} was told; run the command again, and tell the steward if it stays so"
+                    f"the practice cases from {connection.address} have the digest {received}, "
+                    f"where the server announced {digest}; run the command again, and tell the "
+                    "steward if it happens twice"
                 )
             cases.mkdir()
             try:
@@ -53,18 +54,18 @@ def fetched(
                     f"the practice cases from {connection.address} were not taken, since {error}; "
                     "tell the steward"
                 ) from error
-            shutil.rmtree(kept, ignore_errors=True)
-            cases.rename(kept)
-    return kept / TABLE
+            shutil.rmtree(cached, ignore_errors=True)
+            cases.rename(cached)
+    return cached / TABLE
 
 
-def _announced(address: str, told: Mapping[str, Any]) -> tuple[str, int]:
+def _announced(address: str, offered: Mapping[str, Any]) -> tuple[str, int]:
     """The digest and the size in bytes that the server tells."""
-    archive = told.get("practice_archive")
+    archive = offered.get("practice_archive")
     if archive is None:
         raise ClientError(
-            f"{address} has no practice cases for {told.get('name')!r}; give a list of open cases "
-            "with --open"
+            f"{address} has no practice cases for {offered.get('name')!r}; give a list of open "
+            "cases with --open"
         )
     digest = archive.get("sha256") if isinstance(archive, dict) else None
     size = archive.get("size") if isinstance(archive, dict) else None

@@ -50,10 +50,10 @@ def archive_of(image: str) -> Iterator[Path]:
 def _save(image: str, target: Path) -> None:
     growing = target.with_suffix(".part")
     try:
-        done = docker("save", "--output", str(growing), image)
-        if done.returncode:
+        ended = docker("save", "--output", str(growing), image)
+        if ended.returncode:
             raise ClientError(
-                f"the engine could not save {image!r}: {what_failed(done.stdout, done.stderr)}"
+                f"the engine could not save {image!r}: {what_failed(ended.stdout, ended.stderr)}"
             )
         growing.replace(target)
     finally:

@@ -65,16 +65,16 @@ class Pace:
     sleep: Callable[[float], None] = time.sleep
 
 
-def digest(path: Path, progress: Progress = lambda done, total: None) -> Hashed:
+def digest(path: Path, progress: Progress = lambda hashed, total: None) -> Hashed:
     """Read a file and compute its SHA-256; raises OSError."""
     total = path.stat().st_size
-    sha256, done = hashlib.sha256(), 0
+    sha256, hashed = hashlib.sha256(), 0
     with path.open("rb") as file:
         while piece := file.read(2**20):
             sha256.update(piece)
-            done += len(piece)
-            progress(done, total)
-    return Hashed(sha256.hexdigest(), done)
+            hashed += len(piece)
+            progress(hashed, total)
+    return Hashed(sha256.hexdigest(), hashed)
 
 
 def send(
@@ -100,7 +100,7 @@ def send(
         place = _create(connection, path.name, wanted, size)
         kept_uploads.keep(wanted, place)
         offset = 0
-    sending = _Sending(connection, place, size, progress, pace)
+    sending = _Sending(connection=connection, place=place, size=size, progress=progress, pace=pace)
     try:
         with path.open("rb") as file, _Checksums(file) as checksums:
             sending.through(file, checksums, offset)
@@ -124,10 +124,10 @@ def _create(connection: Connection, filename: str, wanted: Wanted, size: int) ->
         "filename": filename,
         "sha256": wanted.sha256,
     }
-    told = ",".join(
+    fields = ",".join(
         f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in metadata.items()
     )
-    headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": told}
+    headers = {**TUS, "Upload-Length": str(size), "Upload-Metadata": fields}
     answer = connection.ask("POST", "/uploads", headers=headers)
     place = httpx.URL(answer.headers.get("location", "")).path
     if not place.startswith(f"{PREFIX}/"):
@@ -240,11 +240,11 @@ class _Sending:
 
     def _told(self, file: IO[bytes], offset: int, length: int) -> Iterator[bytes]:
         """The pieces of a chunk, each told to the progress bar once it is taken."""
-        done = offset
+        sent = offset
         for piece in _read(file, offset, length):
             yield piece
-            done += len(piece)
-            self.progress(done, self.size)
+            sent += len(piece)
+            self.progress(sent, self.size)
 
 
 class _Checksums:

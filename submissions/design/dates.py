@@ -17,5 +17,5 @@ def short_day(when: date | datetime) -> str:
 
 def moment(when: datetime) -> str:
     """A time to the minute, in UTC, as 3 January 2026, 09:30 UTC."""
-    there = when.astimezone(UTC)
-    return f"{day(there)}, {there:%H:%M} UTC"
+    local = when.astimezone(UTC)
+    return f"{day(local)}, {local:%H:%M} UTC"

@@ -20,7 +20,7 @@ def templates(*folders: Path) -> Environment:
     )
 
 
-def version_of(files: Iterable[Path], made: str = "") -> str:
+def version_of(files: Iterable[Path], written: str = "") -> str:
     """Another for other files or other text that is ``made``: no browser keeps a former one."""
     content = b"".join(path.read_bytes() for path in files)
-    return hashlib.sha256(content + made.encode()).hexdigest()[:12]
+    return hashlib.sha256(content + written.encode()).hexdigest()[:12]

@@ -89,10 +89,10 @@ def build(context: Path, tag: str, base: str | None = None) -> str:
 
 def image_id(tag: str) -> str | None:
     """Content digest of a local image, or None where the engine has none of that name."""
-    done = docker("image", "inspect", "--format", "{{.Id}}", tag)
-    if done.returncode:
+    ended = docker("image", "inspect", "--format", "{{.Id}}", tag)
+    if ended.returncode:
         return None
-    digest = done.stdout.strip()
+    digest = ended.stdout.strip()
     return digest if digest.startswith("sha256:") else f"sha256:{digest}"
 
 
@@ -171,23 +171,23 @@ def _environment(client: str) -> dict[str, str]:
 
 
 def _has_buildx(client: str) -> bool:
-    asked = subprocess.run([client, "buildx", "version"], capture_output=True, check=False)
-    return asked.returncode == 0
+    ended = subprocess.run([client, "buildx", "version"], capture_output=True, check=False)
+    return ended.returncode == 0
 
 
 def _checked(*arguments: str) -> None:
-    done = docker(*arguments)
-    if done.returncode:
+    ended = docker(*arguments)
+    if ended.returncode:
         raise BaseImageUnavailable(
-            f"`docker {arguments[0]}` failed: {what_failed(done.stdout, done.stderr)}"
+            f"`docker {arguments[0]}` failed: {what_failed(ended.stdout, ended.stderr)}"
         )
 
 
 def what_failed(printed: str, complained: str) -> str:
     """The last line in which the client says what is wrong, not where its help is."""
     lines = [line.strip() for text in (printed, complained) for line in text.splitlines()]
-    told = [line for line in lines if line and not _HINT.search(line)]
-    return told[-1] if told else "it gave no reason; see the engine's log"
+    messages = [line for line in lines if line and not _HINT.search(line)]
+    return messages[-1] if messages else "it gave no reason; see the engine's log"
 
 
 def _pulled(progress: Callable[[str], None]) -> bool:
@@ -199,27 +199,27 @@ def _pulled(progress: Callable[[str], None]) -> bool:
     if docker("version").returncode:
         raise EngineUnavailable("no container engine answers the docker command; start one")
     client = shutil.which("docker") or shutil.which("podman") or "docker"
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as output:
         pull = subprocess.Popen(
             [client, "pull", PULLED],
             env=_environment(client),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         began = time.monotonic()
         limit = FIRST_ANSWER_SECONDS
         while pull.poll() is None and time.monotonic() - began < limit:
             time.sleep(0.2)
-            said.seek(0)
-            if "Pulling fs layer" in said.read():  # the registry answers: let it take its time
+            output.seek(0)
+            if "Pulling fs layer" in output.read():  # the registry answers: let it take its time
                 limit = PULL_SECONDS
         if pull.poll() is None:
             pull.kill()
-        done = pull.wait() == 0
-    if not done:
+        succeeded = pull.wait() == 0
+    if not succeeded:
         refused.touch()
-    return done
+    return succeeded
 
 
 def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) -> None:
@@ -243,9 +243,9 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
         sources.write_text("\n".join(lines) + "\n", encoding="utf-8")
         options = Path(folder) / "apt.conf"
         options.write_text(linux_packages.acquire_options(), encoding="utf-8")
-        made = Path(folder) / "base.tar"
+        tarball = Path(folder) / "base.tar"
         try:
-            done = subprocess.run(
+            ended = subprocess.run(
                 [
                     "mmdebstrap",
                     "--quiet",
@@ -256,7 +256,7 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                     *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT),
                     f"--customize-hook={_TIDY}",
                     lines[0].split()[2],  # what apt calls the release
-                    str(made),
+                    str(tarball),
                     str(sources),
                 ],
                 env={**os.environ, "PATH": linux_packages.system_path()},
@@ -272,13 +272,13 @@ def _bootstrap(codename: str, archive: Path, progress: Callable[[str], None]) ->
                 f"{PULLED} cannot be pulled and mmdebstrap did not end in {BUILD_SECONDS:.0f} s; "
                 "try again when this machine has less to do"
             ) from error
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        if ended.returncode:
+            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
             raise BaseImageUnavailable(
                 f"{PULLED} cannot be pulled and mmdebstrap failed ({last}); check that "
                 "`apt-get update` works on this machine"
             )
-        made.replace(archive)
+        tarball.replace(archive)
 
 
 def main() -> int:

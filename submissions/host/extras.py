@@ -16,10 +16,10 @@ class ExtraMissing(OSError):
 def need(extra: str, what: str) -> None:
     """Raise ExtraMissing, naming ``what`` needs them, where packages of an extra are missing."""
     try:
-        asked = requires(DISTRIBUTION) or ()
+        requirements = requires(DISTRIBUTION) or ()
     except PackageNotFoundError:  # run from a checkout that was never installed
-        asked = ()
-    if missing := lacking(asked, extra):
+        requirements = ()
+    if missing := lacking(requirements, extra):
         raise ExtraMissing(
             f"{what} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             f"installed; add the extra {extra!r}: pip install '{DISTRIBUTION}[{extra}]', or in a "
@@ -34,8 +34,8 @@ def lacking(requirements: Sequence[str], extra: str) -> list[str]:
     """
     missing = []
     for requirement in requirements:
-        wanted, _, marker = requirement.partition(";")
-        name = re.match(r"[\w.-]+", wanted.strip())
+        package, _, marker = requirement.partition(";")
+        name = re.match(r"[\w.-]+", package.strip())
         if name is None or not re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker):
             continue
         try:

@@ -63,7 +63,7 @@ def install(*packages: str, progress: Callable[[str], None]) -> None:
 def _apt_get(*arguments: str) -> str | None:
     """Run apt-get; None when it went well, else the last line that it said."""
     try:
-        done = subprocess.run(
+        ended = subprocess.run(
             ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments],
             env={**os.environ, "PATH": system_path(), "DEBIAN_FRONTEND": "noninteractive"},
             stdin=subprocess.DEVNULL,
@@ -75,9 +75,9 @@ def _apt_get(*arguments: str) -> str | None:
         )
     except subprocess.TimeoutExpired:
         return f"it did not end in {INSTALL_SECONDS:.0f} s"
-    if done.returncode == 0:
+    if ended.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return (ended.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 def sources(codename: str) -> tuple[str, ...]:
@@ -91,17 +91,17 @@ def sources(codename: str) -> tuple[str, ...]:
 
 
 def _sources(codename: str) -> tuple[str, ...]:
-    said = _asked_apt(
+    listing = _asked_apt(
         "apt-get",
         "indextargets",
         "--format",
         "$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)",
         "Created-By: Packages",
     )
-    rows = [line.split("|") for line in said.splitlines() if line.count("|") == 3]
+    rows = [line.split("|") for line in listing.splitlines() if line.count("|") == 3]
     for name in (codename, base_release(_asked_apt("apt-cache", "policy", "base-files"))):
-        if found := lines_of(name, rows):
-            return found
+        if lines := lines_of(name, rows):
+            return lines
     return ()
 
 
@@ -151,5 +151,5 @@ def acquire_options() -> str:
     dumped = subprocess.run(
         ["apt-config", "dump"], capture_output=True, text=True, check=False
     ).stdout
-    kept = (line for line in dumped.splitlines() if line.startswith("Acquire::"))
-    return "".join(f"{line}\n" for line in kept if not line.endswith(' "";'))
+    lines = (line for line in dumped.splitlines() if line.startswith("Acquire::"))
+    return "".join(f"{line}\n" for line in lines if not line.endswith(' "";'))

@@ -65,8 +65,8 @@ def write_loadable(
     with target.open("w+b") as file:
         loadable = Loadable(file)
         configuration, held = _judged(path, contract, scratch, loadable)
-        told = loadable.finish(held.digest, held.configuration, naming(configuration.digest))
-    return Written(configuration, f"sha256:{told}")
+        digest = loadable.finish(held.digest, held.configuration, naming(configuration.digest))
+    return Written(configuration, f"sha256:{digest}")
 
 
 def _judged(
@@ -77,10 +77,12 @@ def _judged(
         with opened(path, limit + OVERHEAD, scratch or cache()) as archive:
             held = find_image(archive)
             config = json.loads(held.configuration)
-            told = [str(each).removeprefix("sha256:") for each in config["rootfs"]["diff_ids"]]
-            configuration = _configuration(config, held.digest, len(told))
+            layer_digests = [
+                str(each).removeprefix("sha256:") for each in config["rootfs"]["diff_ids"]
+            ]
+            configuration = _configuration(config, held.digest, len(layer_digests))
             lint(configuration)  # before what takes long
-            size = _read_layers(archive, held.layers, told, limit, loadable)
+            size = _read_layers(archive, held.layers, layer_digests, limit, loadable)
     except LayerTooLarge as error:
         raise too_large(limit) from error
     except (tarfile.TarError, DamagedPacking) as error:
@@ -107,16 +109,16 @@ def _configuration(config: Any, digest: str, layers: int) -> ImageConfiguration:
 def _read_layers(
     archive: Archive,
     names: tuple[str, ...],
-    told: list[str],
+    layer_digests: list[str],
     limit: int,
     loadable: Loadable | None,
 ) -> int:
     """Read the layers, which must be those that the configuration has ``told``; bytes of all."""
-    if len(told) != len(names):
-        raise invalid(f"has {len(names)} layers where its configuration has {len(told)}")
+    if len(layer_digests) != len(names):
+        raise invalid(f"has {len(names)} layers where its configuration has {len(layer_digests)}")
     left = limit
     read: dict[str, Layer] = {}
-    for name, diff_id in zip(names, told, strict=True):
+    for name, diff_id in zip(names, layer_digests, strict=True):
         if name in read:
             if loadable:
                 loadable.repeat(read[name])

@@ -81,13 +81,13 @@ class Archive:
 
 def blob_name(descriptor: Mapping[str, Any]) -> str:
     """Where an OCI layout holds the blob of a descriptor."""
-    algorithm, _, told = str(descriptor["digest"]).partition(":")
-    if algorithm != "sha256" or not _HEX.fullmatch(told):
+    algorithm, _, digits = str(descriptor["digest"]).partition(":")
+    if algorithm != "sha256" or not _HEX.fullmatch(digits):
         raise invalid(
             f"names a blob by {shown(str(descriptor['digest']))}, which is no SHA-256; write it "
             "with `skopeo copy oci-archive:X docker-archive:Y`"
         )
-    return f"{_BLOBS}/{told}"
+    return f"{_BLOBS}/{digits}"
 
 
 def digest_in(name: str) -> str | None:
@@ -139,14 +139,14 @@ def _refuse_other(start: bytes) -> None:
             "is an Apptainer image, which Sequestra cannot run; give the Docker or OCI image that "
             "it was made from"
         )
-    for other, said in _OTHER_FILES.items():
+    for other, builder in _OTHER_FILES.items():
         if start.startswith(other):
-            raise invalid(said)
+            raise invalid(builder)
 
 
 def _members(file: IO[bytes]) -> dict[str, Member]:
     """Plain files by name, and what links to one; each name once."""
-    found: dict[str, Member] = {}
+    by_name: dict[str, Member] = {}
     links: dict[str, str] = {}
     tops: set[str] = set()
     for count, member in enumerate(members(file)):
@@ -162,21 +162,21 @@ def _members(file: IO[bytes]) -> dict[str, Member]:
             raise invalid(f"has over {MAX_MEMBERS} members; {SAVE}")
         if member.kind == tarfile.DIRTYPE:
             continue
-        if name in found or name in links:
+        if name in by_name or name in links:
             raise invalid(f"holds {shown(name)} twice; {SAVE}")
         if member.kind == tarfile.SYMTYPE:
             # Docker writes a layer that is used twice as a link to the first.
             where = str(PurePosixPath(name).parent / member.link)
             links[name] = inside(where, member.link, climbs=True)
         elif member.kind == tarfile.REGTYPE:
-            found[name] = member
+            by_name[name] = member
         else:
             raise invalid(f"member {shown(name)} is not a plain file")
     for name, target in links.items():
-        if target not in found:
+        if target not in by_name:
             raise invalid(f"member {shown(name)} links to {shown(target)}, which is not there")
-        found[name] = found[target]
-    return found
+        by_name[name] = by_name[target]
+    return by_name
 
 
 class _Part(io.RawIOBase):
@@ -199,7 +199,7 @@ class _Part(io.RawIOBase):
         return self.at
 
 
-def inside(name: str, told: str = "", *, climbs: bool = False) -> str:
+def inside(name: str, target: str = "", *, climbs: bool = False) -> str:
     """Normal form of a name that stays inside; with ``climbs``, .. may undo what came before.
 
     ``told`` is the name as a message shows it. Raises ContractBroken for a name outside.
@@ -209,11 +209,11 @@ def inside(name: str, told: str = "", *, climbs: bool = False) -> str:
         if part == ".." and climbs and parts:
             parts.pop()
         elif part == "..":
-            raise invalid(f"member {shown(told or name)} lies outside it; {SAVE}")
+            raise invalid(f"member {shown(target or name)} lies outside it; {SAVE}")
         elif part not in ("", "."):
             parts.append(part)
     if name.startswith("/"):
-        raise invalid(f"member {shown(told or name)} has an absolute path; {SAVE}")
+        raise invalid(f"member {shown(target or name)} has an absolute path; {SAVE}")
     return "/".join(parts)
 
 

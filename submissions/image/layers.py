@@ -58,8 +58,8 @@ def read_layer(archive: Archive, name: str, limit: int, copy: IO[bytes] | None =
         raise invalid(f"has a layer that is cut short or damaged ({error}); {AGAIN}") from error
     if packed.read(1):
         raise invalid(f"has a layer with something after its end; {AGAIN}")
-    told = PurePosixPath(name)
-    if str(told.parent) == "blobs/sha256" and packed.digest.hexdigest() != told.name:
+    path = PurePosixPath(name)
+    if str(path.parent) == "blobs/sha256" and packed.digest.hexdigest() != path.name:
         raise invalid(f"holds {shown(name)} with another digest; send it again")
     return Layer(content.digest.hexdigest(), content.count)
 
@@ -69,16 +69,16 @@ def _judge(content: _Counted) -> None:
         if count >= MAX_LAYER_MEMBERS:
             raise invalid(f"has a layer of over {MAX_LAYER_MEMBERS} files")
         if member.kind == SPARSE:
-            said = f"has a layer with the sparse file {shown(member.name)}"
-            raise invalid(f"{said}; store it whole: {NEW_LAYER}")
+            problem = f"has a layer with the sparse file {shown(member.name)}"
+            raise invalid(f"{problem}; store it whole: {NEW_LAYER}")
         names = (member.name, member.link) if member.kind == tarfile.LNKTYPE else (member.name,)
         for name in names:
             if name.startswith("/"):
-                said = f"has a layer whose member {shown(name)} has an absolute path"
-                raise invalid(f"{said}; {NEW_LAYER}")
+                problem = f"has a layer whose member {shown(name)} has an absolute path"
+                raise invalid(f"{problem}; {NEW_LAYER}")
             if ".." in name.split("/"):
-                said = f"has a layer whose member {shown(name)} lies outside it"
-                raise invalid(f"{said}; {NEW_LAYER}")
+                problem = f"has a layer whose member {shown(name)} lies outside it"
+                raise invalid(f"{problem}; {NEW_LAYER}")
 
 
 class _Digested(io.RawIOBase):

@@ -61,13 +61,13 @@ def find_image(archive: Archive) -> HeldImage:
         )
     if indexed and listed and indexed.digest != listed.digest:
         raise invalid("has an index and a manifest for different images; save one image alone")
-    found = listed or indexed
-    assert found is not None
-    if len(found.layers) > MAX_LAYERS:
-        raise invalid(f"has {len(found.layers)} layers; use at most {MAX_LAYERS}")
-    for name in found.layers:
+    images = listed or indexed
+    assert images is not None
+    if len(images.layers) > MAX_LAYERS:
+        raise invalid(f"has {len(images.layers)} layers; use at most {MAX_LAYERS}")
+    for name in images.layers:
         archive.content(name)
-    return found
+    return images
 
 
 def _by_list(archive: Archive) -> HeldImage | None:
@@ -105,18 +105,18 @@ def _member(name: object) -> str:
 
 def _by_index(archive: Archive) -> HeldImage | None:
     """The image for linux/amd64 of an OCI layout; None where its index names none at all."""
-    found = _Candidates()
-    _follow(archive, archive.document("index.json"), found, DEEPEST)
-    if not found.manifests:
-        if found.others:
+    candidates = _Candidates()
+    _follow(archive, archive.document("index.json"), candidates, DEEPEST)
+    if not candidates.manifests:
+        if candidates.others:
             raise invalid(
-                f"holds no image for {PLATFORM} but for {', '.join(sorted(found.others))}; build "
-                f"it with --platform {PLATFORM}"
+                f"holds no image for {PLATFORM} but for {', '.join(sorted(candidates.others))}; "
+                f"build it with --platform {PLATFORM}"
             )
         return None
-    if len(found.manifests) != 1:
-        raise invalid(f"holds {len(found.manifests)} images; save one, for one platform")
-    (manifest,) = found.manifests.values()
+    if len(candidates.manifests) != 1:
+        raise invalid(f"holds {len(candidates.manifests)} images; save one, for one platform")
+    (manifest,) = candidates.manifests.values()
     configuration = archive.blob(manifest["config"])
     digest = hashlib.sha256(configuration).hexdigest()
     return HeldImage(digest, configuration, tuple(_layers(archive, manifest)))
@@ -136,35 +136,37 @@ def _layers(archive: Archive, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield name
 
 
-def _follow(archive: Archive, index: Any, found: _Candidates, deeper: int) -> None:
+def _follow(archive: Archive, index: Any, candidates: _Candidates, deeper: int) -> None:
     """Collect the images that an index leads to, through indexes in it."""
     for entry in index.get("manifests") or ():
         platform = entry.get("platform") or {}
-        told = _platform(platform.get("os"), platform.get("architecture"), platform.get("variant"))
-        if told == "unknown/unknown" or _is_attestation(entry):
+        platform_name = _platform(
+            platform.get("os"), platform.get("architecture"), platform.get("variant")
+        )
+        if platform_name == "unknown/unknown" or _is_attestation(entry):
             continue
-        if platform and told != PLATFORM:
-            found.others.add(shown(told)[1:-1])
+        if platform and platform_name != PLATFORM:
+            candidates.others.add(shown(platform_name)[1:-1])
             continue
         digest = str(entry["digest"])
-        if digest in found.seen:
+        if digest in candidates.seen:
             continue
-        found.seen.add(digest)
+        candidates.seen.add(digest)
         _refuse_absent(archive, entry)
         document = json.loads(archive.blob(entry))
         if "manifests" in document or entry.get("mediaType") in _INDEXES:
             if not deeper:
                 raise invalid(f"has over {DEEPEST} indexes in one another; save one image")
-            _follow(archive, document, found, deeper - 1)
+            _follow(archive, document, candidates, deeper - 1)
             continue
         if document["config"].get("mediaType", _CONFIGURATIONS[0]) not in _CONFIGURATIONS:
             continue  # a signature, a bill of materials or another thing that is no image
         if not platform:
-            told = _of_configuration(archive, document)
-        if told == PLATFORM or not told:
-            found.manifests[digest] = document
+            platform_name = _of_configuration(archive, document)
+        if platform_name == PLATFORM or not platform_name:
+            candidates.manifests[digest] = document
         else:
-            found.others.add(shown(told)[1:-1])
+            candidates.others.add(shown(platform_name)[1:-1])
 
 
 def _is_attestation(entry: Mapping[str, Any]) -> bool:

@@ -280,13 +280,13 @@ def _words(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = config.get(key) or {}
-    if not isinstance(found, Mapping):
+    value = config.get(key) or {}
+    if not isinstance(value, Mapping):
         raise ContractBroken(
             Failure.IMAGE_INVALID,
             f"the image's {key} is not a table; build it with `docker build`",
         )
-    return found
+    return value
 
 
 def _shown(text: str) -> str:

@@ -69,12 +69,15 @@ class Loadable:
                 "layers": [_descriptor(_LAYER, each.digest, each.size) for each in self.layers],
             }
         )
-        told = hashlib.sha256(manifest).hexdigest()
+        manifest_digest = hashlib.sha256(manifest).hexdigest()
         annotations = {
             "io.containerd.image.name": f"{_REGISTRY}{name}",
             "org.opencontainers.image.ref.name": name.rpartition(":")[2],
         }
-        entry = {**_descriptor(_MANIFEST, told, len(manifest)), "annotations": annotations}
+        entry = {
+            **_descriptor(_MANIFEST, manifest_digest, len(manifest)),
+            "annotations": annotations,
+        }
         listed = {
             "Config": _blob(digest),
             "RepoTags": [name],
@@ -82,7 +85,7 @@ class Loadable:
         }
         for member, content in (
             (_blob(digest), configuration),
-            (_blob(told), manifest),
+            (_blob(manifest_digest), manifest),
             ("oci-layout", _json({"imageLayoutVersion": "1.0.0"})),
             ("index.json", _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [entry]})),
             ("manifest.json", _json([listed])),
@@ -92,7 +95,7 @@ class Loadable:
             self._pad(len(content))
         self.file.write(b"\0" * (2 * tarfile.BLOCKSIZE))
         self.file.flush()
-        return told
+        return manifest_digest
 
     def _pad(self, size: int) -> None:
         self.file.write(b"\0" * (-size % tarfile.BLOCKSIZE))

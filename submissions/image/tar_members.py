@@ -93,10 +93,10 @@ def _member(
     name = extensions.get(_LONG_NAME, b"").partition(b"\0")[0] or records.get(b"path")
     link = extensions.get(_LONG_LINK, b"").partition(b"\0")[0] or records.get(b"linkpath")
     size = header.size
-    if told := records.get(b"size"):
-        if not told.isdigit() or len(told) > MOST_DIGITS:
+    if size_record := records.get(b"size"):
+        if not size_record.isdigit() or len(size_record) > MOST_DIGITS:
             raise tarfile.ReadError("a size that is no number")
-        size = int(told)
+        size = int(size_record)
     if any(key.startswith(b"GNU.sparse.") for key in records):
         kind = SPARSE
     shown = _text(name) if name else header.name
@@ -109,7 +109,13 @@ def _member(
             kind = tarfile.DIRTYPE
     if kind in _WITHOUT_CONTENT:
         size = 0
-    return Member(shown, kind, _text(link) if link else header.linkname, offset, size)
+    return Member(
+        name=shown,
+        kind=kind,
+        link=_text(link) if link else header.linkname,
+        offset=offset,
+        size=size,
+    )
 
 
 def _records(extension: bytes) -> dict[bytes, bytes]:

@@ -60,10 +60,10 @@ class _Unpacked(io.RawIOBase):
         except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the disk's
                 raise
-            told = str(error).lower()
-            if "memory" in told:
-                said = f"packed so that it takes over {MOST_MEMORY >> 20} MB of memory to unpack"
-                raise DamagedPacking(said) from error
+            reason = str(error).lower()
+            if "memory" in reason:
+                problem = f"packed so that it takes over {MOST_MEMORY >> 20} MB of memory to unpack"
+                raise DamagedPacking(problem) from error
             raise DamagedPacking(str(error)) from error
 
 

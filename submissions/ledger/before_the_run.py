@@ -66,8 +66,8 @@ def practise(connection: Connection, submission_id: str, document: str) -> None:
             submission_id=submission_id, image_digest=digest, document=document, at=hour()
         )
     )
-    told = practice_content(digest, document)
-    audit_chain.append(connection, PRACTICE, submission_id, told)
+    content = practice_content(digest, document)
+    audit_chain.append(connection, PRACTICE, submission_id, content)
 
 
 def finding(connection: Connection, submission_id: str) -> str | None:

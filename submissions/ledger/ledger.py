@@ -245,12 +245,12 @@ class Ledger:
     def submission(self, submission_id: str) -> Submission:
         """Read one submission with its present state; raise LedgerError where there is none."""
         with self._reading() as connection:
-            found = reading.submissions(connection, names=[submission_id])
-        if not found:
+            submissions = reading.submissions(connection, names=[submission_id])
+        if not submissions:
             raise LedgerError(
                 f"no submission {submission_id!r}; `sequestra status` lists all submissions"
             )
-        return found[0]
+        return submissions[0]
 
     def submissions(self, *, state: State | None = None) -> list[Submission]:
         """Read all submissions in order of receipt, each in its present state.
@@ -271,8 +271,8 @@ class Ledger:
     def among(self, names: Iterable[str], state: State) -> list[str]:
         """Of the submissions ``names``, the ids of those in ``state``."""
         with self._reading() as connection:
-            found = reading.submissions(connection, reading.in_state(state), list(names))
-        return [each.submission_id for each in found]
+            submissions = reading.submissions(connection, reading.in_state(state), list(names))
+        return [each.submission_id for each in submissions]
 
     def ended(self, before: datetime) -> list[Submission]:
         """Submissions that had reached their end, whichever it is, by a time; in order of entry."""

@@ -48,9 +48,9 @@ def bring_up_to_date(engine: Engine, *, examine: bool) -> None:
         with engine.connect() as connection:
             faults = append_only.faults(connection, TABLES)
     except (DBAPIError, NoAnswer, UnicodeError) as error:
-        said = " ".join(str(getattr(error, "orig", error)).split())
+        reason = " ".join(str(getattr(error, "orig", error)).split())
         raise LedgerError(
-            f"the ledger at {name} does not open ({said}); "
+            f"the ledger at {name} does not open ({reason}); "
             f"give a writable SQLite file or a running PostgreSQL"
         ) from error
     if faults and not examine:

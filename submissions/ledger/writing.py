@@ -67,8 +67,8 @@ def receive(
             "reference": arrival.reference,
         }
         connection.execute(insert(ENTRIES).values(came))
-    told = entry_content(list(row.values()), None if came is None else list(came.values()))
-    audit_chain.append(connection, ENTRY, name, told)
+    content = entry_content(list(row.values()), None if came is None else list(came.values()))
+    audit_chain.append(connection, ENTRY, name, content)
     if fact_sheet is not None:
         connection.execute(
             insert(FACT_SHEETS).values(submission_id=name, document=fact_sheet, at=hour())
@@ -126,8 +126,8 @@ def publish(
     ).scalar_one()
     board_rows.keep(connection, number, submission_id, document)
     _step(connection, submission_id, state, None, by)
-    told = release_content(document, benchmark, evaluation_key)
-    audit_chain.append(connection, RELEASE, submission_id, told)
+    content = release_content(document, benchmark, evaluation_key)
+    audit_chain.append(connection, RELEASE, submission_id, content)
     exposures.of_release(connection, submission_id, benchmark, document, use)
 
 
@@ -188,5 +188,5 @@ def _move(
             at=hour(),
         )
     )
-    told = "" if failure is None else failure.value
-    audit_chain.append(connection, f"{STATE}{state.value}", submission_id, told)
+    content = "" if failure is None else failure.value
+    audit_chain.append(connection, f"{STATE}{state.value}", submission_id, content)

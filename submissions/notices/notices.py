@@ -142,18 +142,18 @@ class Notices:
             if states.get(name) == state:
                 continue
             if name in states:
-                here = FOLLOWED.c.submission_id == name
-                connection.execute(update(FOLLOWED).where(here).values(state=state))
+                of_submission = FOLLOWED.c.submission_id == name
+                connection.execute(update(FOLLOWED).where(of_submission).values(state=state))
             else:
                 connection.execute(insert(FOLLOWED).values(submission_id=name, state=state))
             if submission.state in TOLD and not silent:
                 self._put_down(connection, submission)
 
     def _put_down(self, connection: Connection, submission: Submission) -> None:
-        wanted = [("hook", "")] if "hook" in self._channels else []
+        recipients = [("hook", "")] if "hook" in self._channels else []
         if "mail" in self._channels:
-            wanted += [("mail", person_id) for person_id in self._readers(submission)]
-        for channel, person_id in wanted:
+            recipients += [("mail", person_id) for person_id in self._readers(submission)]
+        for channel, person_id in recipients:
             values = {
                 "submission_id": submission.submission_id,
                 "state": submission.state.value,

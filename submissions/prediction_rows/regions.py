@@ -79,25 +79,27 @@ def read_regions(
             Failure.PREDICTIONS_MALFORMED,
             f"line 1 is {shown(header)}; expected {','.join(columns)}",
         )
-    found: dict[str, CaseRegions] = {}
+    regions: dict[str, CaseRegions] = {}
     for line, row in enumerate(rows, start=2):
         case_id, *cells = cells_of(row, line, len(columns))
         if case_id not in known:
             raise ContractBroken(
                 Failure.PREDICTIONS_UNKNOWN_CASE, f"line {line}: no case {shown(case_id)}"
             )
-        mine = found.setdefault(case_id, CaseRegions())
-        if mine.empty or (mine.rows and not any(cells)):
+        of_case = regions.setdefault(case_id, CaseRegions())
+        if of_case.empty or (of_case.rows and not any(cells)):
             raise ContractBroken(
                 Failure.PREDICTIONS_UNKNOWN_CASE,
                 f"line {line}: {case_id} has a row that says that nothing was found, and another",
             )
         if any(cells):
-            _Row(line, known[case_id], form).into(mine, cells)
-        mine.empty = not any(cells)
-    if len(found) < len(known):
-        raise ContractBroken(Failure.PREDICTIONS_INCOMPLETE, f"{len(found)} of {len(known)} cases")
-    return found
+            _Row(line, known[case_id], form).into(of_case, cells)
+        of_case.empty = not any(cells)
+    if len(regions) < len(known):
+        raise ContractBroken(
+            Failure.PREDICTIONS_INCOMPLETE, f"{len(regions)} of {len(known)} cases"
+        )
+    return regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class _Row:
     pictures: Pictures
     form: str
 
-    def into(self, mine: CaseRegions, cells: list[str]) -> None:
+    def into(self, regions: CaseRegions, cells: list[str]) -> None:
         """Read the cells after the case's id, and add them to what is known of the case."""
         uid, frame_text, *rest = cells
         if uid not in self.pictures:
@@ -119,23 +121,23 @@ class _Row:
         rows, columns, frames = self.pictures[uid]
         frame = self._frame(frame_text, frames)
         if self.form == MASKS:
-            if (uid, frame, 0) in mine.rows:
+            if (uid, frame, 0) in regions.rows:
                 raise ContractBroken(
                     Failure.PREDICTIONS_UNKNOWN_CASE,
                     f"line {self.line}: a second mask of the same frame",
                 )
-            mine.summary += self._mask(rest[0], rows * columns)
-            mine.rows[uid, frame, 0] = f"{uid},{frame},{rest[0]}"
+            regions.summary += self._mask(rest[0], rows * columns)
+            regions.rows[uid, frame, 0] = f"{uid},{frame},{rest[0]}"
             return
-        if len(mine.rows) >= MOST_MARKS:
+        if len(regions.rows) >= MOST_MARKS:
             raise ContractBroken(
                 Failure.PREDICTIONS_MALFORMED,
                 f"line {self.line}: the case has more than {MOST_MARKS} marks",
             )
         values = self._mark(rest, rows, columns)
-        mine.summary = max(mine.summary, values[-1])
+        regions.summary = max(regions.summary, values[-1])
         shown_values = ",".join(f"{value!r}" for value in values)
-        mine.rows[uid, frame, len(mine.rows)] = f"{uid},{frame},{shown_values}"
+        regions.rows[uid, frame, len(regions.rows)] = f"{uid},{frame},{shown_values}"
 
     def _frame(self, text: str, frames: int) -> int:
         number_of = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0

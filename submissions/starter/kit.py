@@ -113,11 +113,11 @@ def read(file: Path) -> KitBenchmark:
         )
     name = str(about.get("name", file.stem))
     return KitBenchmark(
-        name,
-        str(about.get("title", name)),
-        str(about.get("description", "")).strip() or "A benchmark of Sequestra.",
-        read_contract(contract, file, read_task(task, file)),
-        read_quota(
+        name=name,
+        title=str(about.get("title", name)),
+        description=str(about.get("description", "")).strip() or "A benchmark of Sequestra.",
+        contract=read_contract(contract, file, read_task(task, file)),
+        quota=read_quota(
             {key: value for key, value in quota.items() if key in Quota.__dataclass_fields__}, file
         ),
     )
@@ -183,7 +183,7 @@ def _on_scale(text: str, form: PredictionForm, *, program: bool) -> str:
 
 def _readme(benchmark: KitBenchmark, chosen: Flavour) -> str:
     template = (HERE / "kit_files" / "README.md").read_text(encoding="utf-8")
-    listed = (f"| `{name}` | {told} |\n" for name, told in chosen.files.items() if told)
+    listed = (f"| `{name}` | {purpose} |\n" for name, purpose in chosen.files.items() if purpose)
     return Template(template).substitute(
         title=benchmark.title,
         description=benchmark.description,
@@ -244,8 +244,8 @@ def _threads(contract: Contract) -> str:
 def _section(title: str) -> str:
     """One section of the starter's README; links to other pages lose their address."""
     text = (HERE / "README.md").read_text(encoding="utf-8")
-    _, found, after = text.partition(f"\n## {title}\n")
-    if not found:
+    _, heading, after = text.partition(f"\n## {title}\n")
+    if not heading:
         raise KitError(f"{HERE / 'README.md'} has no section {title!r}; install sequestra again")
     section = after.partition("\n## ")[0].strip()
     return f"## {title}\n\n" + re.sub(r"\[([^\]]+)\]\((?!#)[^)]+\)", r"\1", section)

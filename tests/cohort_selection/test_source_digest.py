@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -119,6 +120,79 @@ def test_the_words_of_a_key_do_not_count_and_its_bounds_do(
     assert old in KEY
     changed = digest(tmp_path, table=KEY.replace(old, new)) != digest(tmp_path, table=KEY)
     assert changed is counts
+
+
+SCOPES = """from figures.ground import LIMIT
+
+
+def rate(table, weights=None):
+    first, second = table
+    total = sum(row * first for row in table if row)
+
+    def larger(row):
+        limit = row + total
+        return limit > second
+
+    return [row for row in table if larger(row)], total
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("first", "one"), ("total", "whole"), ("limit", "bound"), ("second", "limit_of_all")],
+)
+def test_the_name_of_a_variable_does_not_count(old: str, new: str, tmp_path: Path) -> None:
+    renamed = re.sub(rf"\b{old}\b", new, SCOPES)
+    assert renamed != SCOPES
+    assert digest(tmp_path, rates=renamed) == digest(tmp_path, rates=SCOPES)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SCOPES, SCOPES.replace("table", "rows")),  # callers may name a parameter
+        (SCOPES, SCOPES.replace("first, second =", "second, first =")),
+        (SCOPES, SCOPES.replace("row + total", "row + first")),
+        (SCOPES, SCOPES.replace("> second", "> LIMIT")),
+        (SCOPES, SCOPES.replace("def larger", "def smaller")),
+        (
+            "def f(r):\n    a = r\n    b = -r\n    return [a for a in a]\n",
+            "def f(r):\n    a = r\n    b = -r\n    return [b for b in b]\n",
+        ),
+        (
+            "def f(r):\n    a = r\n    b = -r\n    [a := each for each in r]\n    return a\n",
+            "def f(r):\n    a = r\n    b = -r\n    [b := each for each in r]\n    return a\n",
+        ),
+        (
+            "def f():\n    a, b = 0, 0\n    def g():\n        nonlocal a\n        a = 1\n"
+            "    g()\n    return a\n",
+            "def f():\n    b, a = 0, 0\n    def g():\n        nonlocal a\n        a = 1\n"
+            "    g()\n    return b\n",
+        ),
+        (
+            "def f(r):\n    [a for a in r]\n    [b for b in r]\n    return a\n",
+            "def f(r):\n    [a for a in r]\n    [b for b in r]\n    return b\n",
+        ),
+        (
+            "def f(r):\n    a, b = r\n    def g(c=a):\n        a = c\n        return a\n"
+            "    return g\n",
+            "def f(r):\n    a, b = r\n    def g(c=b):\n        b = c\n        return b\n"
+            "    return g\n",
+        ),
+        (
+            "def f(r):\n    class Row:\n        first = 1\n    return Row\n",
+            "def f(r):\n    class Row:\n        second = 1\n    return Row\n",
+        ),
+        (
+            "def f(r):\n    a = b = r\n    try:\n        g(r)\n    except KeyError as a:\n"
+            "        return a\n",
+            "def f(r):\n    a = b = r\n    try:\n        g(r)\n    except KeyError as b:\n"
+            "        return a\n",
+        ),
+    ],
+)
+def test_which_variable_is_meant_counts(one: str, other: str, tmp_path: Path) -> None:
+    assert digest(tmp_path, rates=one) != digest(tmp_path, rates=other)
 
 
 def test_the_module_of_a_definition_does_not_count(before: str, tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def open_to_all(places: list[str]) -> None:
             if path.is_symlink() or not path.exists():
                 continue
             mode = path.stat().st_mode
-            wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
-            if wanted != mode:
-                path.chmod(wanted)
+            needed = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
+            if needed != mode:
+                path.chmod(needed)
 
 
 def main() -> None:
@@ -89,8 +89,8 @@ def main() -> None:
         line for file in files_below([target, *settings["redirect"]]) for line in rewrite(file)
     ]
     words = [*settings["command"], *settings["environment"]]
-    told = {"lines": lines, "any": bool(lines or any(FOLDERS.search(word) for word in words))}
-    (HERE / "redirected.json").write_text(json.dumps(told), encoding="utf-8")
+    report = {"lines": lines, "any": bool(lines or any(FOLDERS.search(word) for word in words))}
+    (HERE / "redirected.json").write_text(json.dumps(report), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def case_by_case(cases: List[Row], settings: Settings) -> Dict[str, float]:
     """Start the program once for each case, as grand-challenge's exec mode does."""
     scores = {}
     for row in cases:
-        given, written = emptied("input"), emptied("output")
-        folder = given / settings["socket"]
+        source, written = emptied("input"), emptied("output")
+        folder = source / settings["socket"]
         folder.mkdir(parents=True)
         write_mha(INPUT / "images" / row["case_id"], folder / f"{row['case_id']}.mha")
         sockets = [socket_of(settings["socket"], "Image", f"{row['case_id']}.mha")]
@@ -68,10 +68,10 @@ def case_by_case(cases: List[Row], settings: Settings) -> Dict[str, float]:
                     "cases.csv has no column %r for --json-input; the benchmark shows: %s"
                     % (column, ", ".join(sorted(set(row) - {"case_id", "n_files"})) or "none")
                 )
-            (given / path).parent.mkdir(parents=True, exist_ok=True)
-            (given / path).write_text(json.dumps(plain(row[column])), encoding="utf-8")
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(json.dumps(plain(row[column])), encoding="utf-8")
             sockets.append(socket_of(path, "Value", plain(row[column])))
-        (given / "inputs.json").write_text(json.dumps(sockets), encoding="utf-8")
+        (source / "inputs.json").write_text(json.dumps(sockets), encoding="utf-8")
         start(settings)
         scores[row["case_id"]] = probability(document(written, settings), settings["key"])
     return scores
@@ -79,11 +79,11 @@ def case_by_case(cases: List[Row], settings: Settings) -> Dict[str, float]:
 
 def all_at_once(cases: List[Row], settings: Settings) -> Dict[str, float]:
     """Start the program once, with input.csv, as MIDRC's example images ask."""
-    given, written = emptied("input"), emptied("output")
+    source, written = emptied("input"), emptied("output")
     emptied("scratch")
     # Two dots: a reader of tables takes none of these for a number.
     studies = {f"2.25.{index}": row["case_id"] for index, row in enumerate(cases, start=1)}
-    with (given / "input.csv").open("w", encoding="utf-8", newline="") as file:
+    with (source / "input.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["studyInstanceUID", "filepath"])
         for uid, case_id in studies.items():
@@ -174,19 +174,19 @@ def document(folder: Path, settings: Settings) -> Any:
         raise CannotRun(f"/output/{settings['output']} is not JSON") from None
 
 
-def probability(found: Any, key: str) -> float:
+def probability(value: Any, key: str) -> float:
     """The number at a place such as `0.metrics.covid` of a document."""
     for step in filter(None, key.split(".")):
         try:
-            found = found[int(step)] if isinstance(found, list) else found[step]
+            value = value[int(step)] if isinstance(value, list) else value[step]
         except (KeyError, IndexError, ValueError, TypeError):
             raise CannotRun(f"the document has nothing at {key!r}; see --key") from None
-    usable = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if not usable or not math.isfinite(found) or not 0 <= found <= 1:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not usable or not math.isfinite(value) or not 0 <= value <= 1:
         raise CannotRun(
-            f"the document has {found!r} at {key!r}, which is no probability; see --key"
+            f"the document has {value!r} at {key!r}, which is no probability; see --key"
         )
-    return float(found)
+    return float(value)
 
 
 def plain(text: str) -> Any:

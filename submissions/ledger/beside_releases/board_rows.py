@@ -48,43 +48,43 @@ def keep(connection: Connection, number: int, submission_id: str, document: str)
 
 def fill(connection: Connection) -> None:
     """Append the rows of all releases that have none, one release in memory at a time."""
-    kept = select(BOARD_ROWS.c.release_number)
-    query = select(RELEASES.c.number).where(RELEASES.c.number.not_in(kept))
+    filled = select(BOARD_ROWS.c.release_number)
+    query = select(RELEASES.c.number).where(RELEASES.c.number.not_in(filled))
     for number in connection.execute(query.order_by(RELEASES.c.number)).scalars().all():
-        found = connection.execute(select(RELEASES).where(RELEASES.c.number == number)).one()
-        keep(connection, number, found.submission_id, found.document)
+        release = connection.execute(select(RELEASES).where(RELEASES.c.number == number)).one()
+        keep(connection, number, release.submission_id, release.document)
 
 
 def derived(document: str) -> dict[str, str]:
     """The columns of a row that follow from the document; empty where it is not a release."""
     digest = "sha256:" + hashlib.sha256(document.encode()).hexdigest()
     try:
-        found = json.loads(document)
-        results = [each for each in found["results"] if each["estimate"] is not None]
+        release = json.loads(document)
+        results = [each for each in release["results"] if each["estimate"] is not None]
         figures, intervals, ends = _overall(results)
-        rest = {name: found[name] for name in _KEPT}
-        digests = {name: str(found[name]) for name in ("cohort_digest", "plan_digest")}
+        rest = {name: release[name] for name in _KEPT}
+        digests = {name: str(release[name]) for name in ("cohort_digest", "plan_digest")}
     except (ValueError, TypeError, KeyError):
         digests = dict.fromkeys(("cohort_digest", "plan_digest"), "")
         return {**digests, "figures": "{}", "shown": _json({"release_digest": digest})}
-    told = {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
-    if outcomes := _outcomes(found):
-        told["verdict"] = outcomes
-    return {**digests, "figures": _json(figures), "shown": _json(told)}
+    derivation = {**rest, "release_digest": digest, "intervals": intervals, "ends": ends}
+    if outcomes := _outcomes(release):
+        derivation["verdict"] = outcomes
+    return {**digests, "figures": _json(figures), "shown": _json(derivation)}
 
 
-def _outcomes(found: Mapping[str, Any]) -> list[list[str]]:
+def _outcomes(release: Mapping[str, Any]) -> list[list[str]]:
     """Name and outcome of each declared claim; empty for a release without a verdict."""
-    verdict = found.get("verdict") or {}
+    verdict = release.get("verdict") or {}
     return [[str(each["name"]), str(each["verdict"])] for each in verdict.get("claims", ())]
 
 
 def _named_alike(row: Row[Any], document: str) -> bool:
     """Whether a row has the names and the time that the release has, if it has any."""
     try:
-        found = json.loads(document)
-        received = datetime.fromisoformat(found["received"])
-        names = (found["team"], found["model"], received)
+        release = json.loads(document)
+        received = datetime.fromisoformat(release["received"])
+        names = (release["team"], release["model"], received)
     except (ValueError, TypeError, KeyError):
         return True
     return names == (row.team, row.model, aware(row.received))
@@ -110,17 +110,17 @@ def _overall(
             groups.setdefault(metric, []).append((value, attribute, level, row))
     ends = {
         metric: [
-            min(found)[3],
-            min(found, key=lambda one: (-one[0], one[1], one[2]))[3],
+            min(released)[3],
+            min(released, key=lambda one: (-one[0], one[1], one[2]))[3],
         ]
-        for metric, found in groups.items()
+        for metric, released in groups.items()
         if metric in intervals
     }
     return figures, intervals, ends
 
 
-def _json(found: object) -> str:
-    return json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def visible() -> Any:
@@ -166,14 +166,14 @@ class Boards:
 
     def shown(self, numbers: Sequence[int]) -> dict[int, str]:
         """The rest that a board shows of releases, as JSON, by the releases' numbers."""
-        found: dict[int, str] = {}
+        documents: dict[int, str] = {}
         with self._reading() as connection:
             for start in range(0, len(numbers), _AT_ONCE):
                 query = select(BOARD_ROWS.c.release_number, BOARD_ROWS.c.shown).where(
                     BOARD_ROWS.c.release_number.in_(numbers[start : start + _AT_ONCE])
                 )
-                found |= {row[0]: row[1] for row in connection.execute(query)}
-        return found
+                documents |= {row[0]: row[1] for row in connection.execute(query)}
+        return documents
 
     def stamp(self, benchmark: str) -> tuple[int, int]:
         """The numbers of a benchmark's newest release and of the last audit entry; 0 for none.
@@ -214,8 +214,8 @@ class Boards:
 
     def waiting(self, benchmark: str) -> int:
         """How many submissions to a benchmark the queue has still to work on."""
-        there = {state.value for state in WAITING | UNDER_WAY}
-        past = [state.value for state in State if state.value not in there]
+        states = {state.value for state in WAITING | UNDER_WAY}
+        past = [state.value for state in State if state.value not in states]
         left = select(literal(1)).where(
             TRANSITIONS.c.submission_id == SUBMISSIONS.c.submission_id,
             TRANSITIONS.c.state.in_(past),
@@ -236,9 +236,9 @@ def problems(connection: Connection) -> Iterator[str]:
         .join(SUBMISSIONS, SUBMISSIONS.c.submission_id == RELEASES.c.submission_id)
         .order_by(RELEASES.c.number)
     )
-    kept = {row.release_number: row for row in connection.execute(select(BOARD_ROWS))}
+    board_rows = {row.release_number: row for row in connection.execute(select(BOARD_ROWS))}
     for release in connection.execute(query):
-        row = kept.pop(release.number, None)
+        row = board_rows.pop(release.number, None)
         same = (
             row is not None
             and all(
@@ -250,5 +250,5 @@ def problems(connection: Connection) -> Iterator[str]:
         )
         if not same:
             yield f"the board's row of release {release.number} does not follow from the release"
-    for number in sorted(kept):
+    for number in sorted(board_rows):
         yield f"the board has a row of release {number}, which is not there"

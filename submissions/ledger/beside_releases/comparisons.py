@@ -32,8 +32,8 @@ class Comparisons:
         with self.transaction() as connection:
             connection.execute(insert(COMPARISONS).values(_row(frozen)))
             exposures.of_comparison(connection, frozen)
-            told = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
-            audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, told)
+            content = comparison_content(frozen.document, frozen.cohort_digest, frozen.cause)
+            audit_chain.append(connection, audit_chain.COMPARISON, frozen.benchmark, content)
 
     def last(self, benchmark: str) -> LastComparison | None:
         """Which comparison of a benchmark is the newest; no document is read."""

@@ -142,15 +142,15 @@ def problems(connection: Connection) -> list[str]:
     stored: dict[str, list[tuple[str, ...]]] = {}
     rows = select(EXPOSURES).where(EXPOSURES.c.kind == RELEASE).order_by(EXPOSURES.c.number)
     for row in connection.execute(rows):
-        told = (row.team, row.benchmark, row.cohort_digest, row.figures)
-        stored.setdefault(row.subject, []).append(told)
+        identity = (row.team, row.benchmark, row.cohort_digest, row.figures)
+        stored.setdefault(row.subject, []).append(identity)
     released: dict[str, list[tuple[str, ...]]] = {}
     query = select(RELEASES, SUBMISSIONS.c.team).join(
         SUBMISSIONS, SUBMISSIONS.c.submission_id == RELEASES.c.submission_id
     )
     for row in connection.execute(query.order_by(RELEASES.c.number)):
-        told = (row.team, row.benchmark, *_shown(row.document))
-        released.setdefault(row.submission_id, []).append(told)
+        identity = (row.team, row.benchmark, *_shown(row.document))
+        released.setdefault(row.submission_id, []).append(identity)
     return [
         f"the exposures of {name} are not those of its releases"
         for name in sorted(stored.keys() | released.keys())
@@ -161,9 +161,9 @@ def problems(connection: Connection) -> list[str]:
 def _shown(document: str) -> tuple[str, str]:
     """The cohort's digest and the figures of a release, each with the groups it is shown for."""
     try:
-        found = json.loads(document)
-        counted = Counter(str(row["metric"]) for row in found["results"])
-        return str(found["cohort_digest"]), json.dumps(counted, sort_keys=True)
+        release = json.loads(document)
+        counted = Counter(str(row["metric"]) for row in release["results"])
+        return str(release["cohort_digest"]), json.dumps(counted, sort_keys=True)
     except (ValueError, TypeError, KeyError):
         return "", "{}"  # a document that boards cannot read either
 
@@ -171,9 +171,9 @@ def _shown(document: str) -> tuple[str, str]:
 def _compared(document: str) -> tuple[set[str], str]:
     """The teams of a comparison, and its figure with the number of differences."""
     try:
-        found = json.loads(document)
-        teams = {str(entry["team"]) for entry in found["entries"]}
-        return teams, json.dumps({str(found["figure"]): len(found["pairs"])})
+        comparison = json.loads(document)
+        teams = {str(entry["team"]) for entry in comparison["entries"]}
+        return teams, json.dumps({str(comparison["figure"]): len(comparison["pairs"])})
     except (ValueError, TypeError, KeyError):
         return set(), "{}"  # a document that pages cannot read either
 

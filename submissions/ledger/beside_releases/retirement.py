@@ -92,5 +92,5 @@ def draws(connection: Connection, benchmark: str) -> Draws:
 def next_draw(connection: Connection, benchmark: str) -> str | None:
     """The name of the benchmark that has the next draw, or None."""
     query = select(AUDIT.c.content).where(AUDIT.c.event == NEXT_DRAW, AUDIT.c.subject == benchmark)
-    told = connection.execute(query.order_by(AUDIT.c.number.desc()).limit(1)).scalar_one_or_none()
-    return None if told is None else str(told).partition(";")[0]
+    entry = connection.execute(query.order_by(AUDIT.c.number.desc()).limit(1)).scalar_one_or_none()
+    return None if entry is None else str(entry).partition(";")[0]

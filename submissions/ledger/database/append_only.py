@@ -70,13 +70,13 @@ def faults(connection: Connection, tables: tuple[str, ...]) -> list[str]:
         for act in ACTS[dialect]
     }
     present = _present(connection, tables)
-    found = [f"trigger {name} is missing" for name in needed if name not in present]
+    problems = [f"trigger {name} is missing" for name in needed if name not in present]
     for name, statement in present.items():
         if name not in needed:
-            found.append(f"trigger {name} is not one of Sequestra's")
+            problems.append(f"trigger {name} is not one of Sequestra's")
         elif statement != needed[name]:
-            found.append(f"trigger {name} is not as Sequestra makes it")
-    return found
+            problems.append(f"trigger {name} is not as Sequestra makes it")
+    return problems
 
 
 def mend(connection: Connection, tables: tuple[str, ...]) -> None:

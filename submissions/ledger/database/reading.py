@@ -92,11 +92,13 @@ def of_teams(
     connection: Connection, teams: Iterable[str], benchmark: str | None = None
 ) -> list[Submission]:
     """The submissions of teams, whose names are one where they differ by case alone."""
-    mine = {team.casefold() for team in teams}
+    folded = {team.casefold() for team in teams}
     query = select(SUBMISSIONS.c.submission_id, SUBMISSIONS.c.team)
     if benchmark is not None:
         query = query.where(SUBMISSIONS.c.benchmark == benchmark)
-    names = [row.submission_id for row in connection.execute(query) if row.team.casefold() in mine]
+    names = [
+        row.submission_id for row in connection.execute(query) if row.team.casefold() in folded
+    ]
     return submissions(connection, names=names)
 
 
@@ -231,8 +233,8 @@ def arrivals(connection: Connection) -> dict[str, Arrival]:
 
 def evaluation_keys(connection: Connection, submission_id: str) -> set[str]:
     """Keys of all evaluations that were ever released for a submission."""
-    mine = RELEASES.c.submission_id == submission_id
-    return set(connection.execute(select(RELEASES.c.evaluation_key).where(mine)).scalars())
+    of_submission = RELEASES.c.submission_id == submission_id
+    return set(connection.execute(select(RELEASES.c.evaluation_key).where(of_submission)).scalars())
 
 
 def times(connection: Connection, submission_id: str) -> dict[Stage, int]:

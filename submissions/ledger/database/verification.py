@@ -66,34 +66,34 @@ _Stories = dict[tuple[str, str], list[_Told]]
 
 def problems(connection: Connection) -> list[str]:
     """Walk the chain and hold the tables against it; one sentence for each problem."""
-    found = list(audit_chain.broken_links(connection))
-    told, migration = _chain(connection)
-    stored = _tables(connection, told)
+    differences = list(audit_chain.broken_links(connection))
+    stories, migration = _chain(connection)
+    stored = _tables(connection, stories)
     untold: list[tuple[str, str, str]] = []
-    for key in sorted(stored.keys() | told.keys()):
-        rows, entries = stored.get(key, []), told.get(key, [])
+    for key in sorted(stored.keys() | stories.keys()):
+        rows, entries = stored.get(key, []), stories.get(key, [])
         before = len(rows) - len(entries)
         if key[0] in _UNTOLD_ONCE and before > 0 and _same(rows[before:], entries):
             untold += [(each.event, key[1], each.content) for each in rows[:before]]
             rows = rows[before:]
-        found += _differences(key[1], rows, entries)
+        differences += _differences(key[1], rows, entries)
     if migration is not None:
         if migration != _rows(untold):
-            found.append("the rows from before the migration are not those that it found")
+            differences.append("the rows from before the migration are not those that it found")
     else:
-        found += [
+        differences += [
             f"{event} of {subject} stands in the tables and not in the audit chain"
             for event, subject, _ in untold
         ]
-    return found
+    return differences
 
 
 def append_migration(connection: Connection, revision: str) -> None:
     """Append what the rows are that no entry tells of, so that they too are held from now on."""
-    told, _ = _chain(connection)
+    stories, _ = _chain(connection)
     untold = [
         (each.event, subject, each.content)
-        for (kind, subject), rows in sorted(_tables(connection, told).items())
+        for (kind, subject), rows in sorted(_tables(connection, stories).items())
         if kind in _UNTOLD_ONCE
         for each in rows
     ]
@@ -157,38 +157,40 @@ def _differences(subject: str, rows: Sequence[_Told], entries: Sequence[_Told]) 
                 if not timedelta(0) <= late <= timedelta(hours=1):
                     yield f"the hour of {row.event} of {subject} is not that of its audit entry"
         return
-    here = Counter((each.event, each.content) for each in rows)
-    there = Counter((each.event, each.content) for each in entries)
-    if here == there:
+    in_rows = Counter((each.event, each.content) for each in rows)
+    in_entries = Counter((each.event, each.content) for each in entries)
+    if in_rows == in_entries:
         yield f"the tables have {rows[0].event} of {subject} in another order than the audit chain"
-    for event, _ in here - there:
+    for event, _ in in_rows - in_entries:
         yield f"{event} of {subject} stands in the tables and not in the audit chain"
-    for event, _ in there - here:
+    for event, _ in in_entries - in_rows:
         yield f"{event} of {subject} stands in the audit chain and not in the tables"
 
 
 def _chain(connection: Connection) -> tuple[_Stories, str | None]:
     """What the chain tells of rows, and of the rows from before a migration."""
-    told: _Stories = defaultdict(list)
+    stories: _Stories = defaultdict(list)
     migration: str | None = None
     single = {ENTRY, FACT_SHEET, ADMISSION, FINDING, PRACTICE, TRACKED_RUN, RELEASE, COMPARISON}
     single |= {VOTE, ALLOWANCE, VERDICT}
     for row in connection.execute(select(AUDIT).order_by(AUDIT.c.number)):
         at = aware(row.at)
         if row.event.startswith(STATE):
-            told[STATE, row.subject].append(_Told(event=row.event, content=row.content, at=at))
+            stories[STATE, row.subject].append(_Told(event=row.event, content=row.content, at=at))
         elif row.event in single:
-            told[row.event, row.subject].append(_Told(event=row.event, content=row.content, at=at))
+            stories[row.event, row.subject].append(
+                _Told(event=row.event, content=row.content, at=at)
+            )
         elif row.event == STAGE_TIMES:
-            told[row.event, row.subject] += [
+            stories[row.event, row.subject] += [
                 _Told(event=row.event, content=each, at=at) for each in row.content.split(", ")
             ]
         elif row.event == MIGRATION and migration is None:
             migration = row.content
-    return dict(told), migration
+    return dict(stories), migration
 
 
-def _tables(connection: Connection, told: _Stories) -> _Stories:
+def _tables(connection: Connection, stories: _Stories) -> _Stories:
     """The rows of the tables, as the chain would tell of them."""
     stored: _Stories = defaultdict(list)
     for row in connection.execute(select(TRANSITIONS).order_by(TRANSITIONS.c.number)):
@@ -198,7 +200,7 @@ def _tables(connection: Connection, told: _Stories) -> _Stories:
     # The first build's entry of a release has the document's digest alone.
     short = {
         (subject, each.content)
-        for (kind, subject), entries in told.items()
+        for (kind, subject), entries in stories.items()
         for each in entries
         if kind == RELEASE and " " not in each.content
     }

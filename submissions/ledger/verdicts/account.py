@@ -93,22 +93,22 @@ class Verdicts:
         A submission that has a verdict keeps it, whatever ``judge`` would say.
         """
         with self.transaction() as connection:
-            kept = _of(connection, look.submission_id)
-            if kept is not None:
-                return read_told(kept)
+            verdict = _of(connection, look.submission_id)
+            if verdict is not None:
+                return read_told(verdict)
             allowance = tied(connection, [look.team])
             before = _rows(connection, allowance, VERDICTS.c.cohort_digest == look.cohort_digest)
             same = [row for row in before if row.look_digest == look.digest]
             if same:
                 first = same[0]
-                found = {name: getattr(first, name) for name in ("look", "level", "document")}
-                found |= {"looks": first.looks, "repeats": first.repeats or first.number}
+                values = {name: getattr(first, name) for name in ("look", "level", "document")}
+                values |= {"looks": first.looks, "repeats": first.repeats or first.number}
             else:
                 number = 1 + sum(row.repeats is None for row in before)
                 level, document = judge(number)
-                found = {"look": number, "level": level, "document": document}
-                found |= {"looks": look.looks, "repeats": None}
-            return read_told(_append(connection, look, written_as(allowance), found))
+                values = {"look": number, "level": level, "document": document}
+                values |= {"looks": look.looks, "repeats": None}
+            return read_told(_append(connection, look, written_as(allowance), values))
 
     def of(self, submission_id: str) -> ToldVerdict | None:
         """What a submission's team may be told of its claims now; None where nothing was judged.
@@ -120,8 +120,8 @@ class Verdicts:
             row = _of(connection, submission_id)
             if row is None:
                 return None
-            told = read_told(row)
-            return told if _may_know_all(connection, row) else told.masked()
+            verdict = read_told(row)
+            return verdict if _may_know_all(connection, row) else verdict.masked()
 
     def recorded(self, submission_id: str) -> ToldVerdict | None:
         """What became of each claim, for the queue and for stewards."""
@@ -191,21 +191,22 @@ def admitting(
     Where a benchmark declares claims, this account stands in place of the quota's lifetime: a run
     that brought no predictions costs no look. Raises QuotaError where no look is left.
     """
-    found = left(connection, benchmark, {team, *teams})
-    if found is None:
+    remaining = left(connection, benchmark, {team, *teams})
+    if remaining is None:
         return quota
-    if found.remaining:
+    if remaining.remaining:
         return replace(quota, lifetime=None)
     from submissions.quota import QuotaError
 
-    if found.spent >= found.looks:
+    if remaining.spent >= remaining.looks:
         raise QuotaError(
-            f"team {team!r} has used all its {found.looks} looks at benchmark {benchmark!r}, and "
-            f"they never renew; wait for the next draw of the cohort, or ask the steward"
+            f"team {team!r} has used all its {remaining.looks} looks at benchmark {benchmark!r}, "
+            f"and they never renew; wait for the next draw of the cohort, or ask the steward"
         )
     raise QuotaError(
-        f"team {team!r} has {found.looks} looks at benchmark {benchmark!r}: {found.spent} are used "
-        f"and {found.under_way} submissions under way may use the rest; wait until they end"
+        f"team {team!r} has {remaining.looks} looks at benchmark {benchmark!r}: {remaining.spent} "
+        f"are used and {remaining.under_way} submissions under way may use the rest; "
+        "wait until they end"
     )
 
 
@@ -234,12 +235,12 @@ def _may_know_all(connection: Connection, row: Row[Any]) -> bool:
     if state in (State.RELEASED, State.REFUSED):
         return True
     allowance = tied(connection, [row.team])
-    made = _rows(connection, allowance, VERDICTS.c.cohort_digest == row.cohort_digest)
-    return sum(each.repeats is None for each in made) >= row.looks
+    verdicts = _rows(connection, allowance, VERDICTS.c.cohort_digest == row.cohort_digest)
+    return sum(each.repeats is None for each in verdicts) >= row.looks
 
 
 def _append(
-    connection: Connection, look: Look, allowance: str, found: dict[str, object]
+    connection: Connection, look: Look, allowance: str, values: dict[str, object]
 ) -> Row[Any]:
     row = {
         "team": look.team,
@@ -248,12 +249,12 @@ def _append(
         "cohort_digest": look.cohort_digest,
         "claims_digest": look.claims_digest,
         "look_digest": look.digest,
-        **{name: found[name] for name in ("look", "looks", "level", "repeats", "document")},
+        **{name: values[name] for name in ("look", "looks", "level", "repeats", "document")},
         "salt": secrets.token_hex(16),
     }
     connection.execute(insert(VERDICTS).values(submission_id=look.submission_id, **row, at=hour()))
-    told = verdict_content(list(row.values()))
-    audit_chain.append(connection, VERDICT, look.submission_id, told)
-    kept = _of(connection, look.submission_id)
-    assert kept is not None
-    return kept
+    content = verdict_content(list(row.values()))
+    audit_chain.append(connection, VERDICT, look.submission_id, content)
+    verdict = _of(connection, look.submission_id)
+    assert verdict is not None
+    return verdict

@@ -53,13 +53,13 @@ def grouped(connection: Connection, teams: Iterable[str]) -> list[frozenset[str]
     return sorted(known, key=sorted)
 
 
-def _reached(found: set[str], ties: Iterable[set[str]]) -> frozenset[str]:
+def _reached(teams: set[str], ties: Iterable[set[str]]) -> frozenset[str]:
     while True:
-        reached = [tie for tie in ties if not found.isdisjoint(tie)]
-        more = found.union(*reached)
-        if more == found:
-            return frozenset(found)
-        found = more
+        reached = [tie for tie in ties if not teams.isdisjoint(tie)]
+        more = teams.union(*reached)
+        if more == teams:
+            return frozenset(teams)
+        teams = more
 
 
 def written_as(teams: Iterable[str]) -> str:
@@ -69,7 +69,7 @@ def written_as(teams: Iterable[str]) -> str:
 
 def _ties(connection: Connection) -> list[set[str]]:
     """Sets of teams that were tied: by the accounts at an entry, or by a person who entered."""
-    found = [set(json.loads(row.teams)) for row in connection.execute(select(ALLOWANCES))]
+    ties = [set(json.loads(row.teams)) for row in connection.execute(select(ALLOWANCES))]
     people: dict[str, set[str]] = {}
     entered = (
         select(SUBMISSIONS.c.team, ENTRIES.c.submitted_by)
@@ -78,4 +78,4 @@ def _ties(connection: Connection) -> list[set[str]]:
     )
     for row in connection.execute(entered):
         people.setdefault(row.submitted_by, set()).add(row.team.casefold())
-    return found + [teams for teams in people.values() if len(teams) > 1]
+    return ties + [teams for teams in people.values() if len(teams) > 1]

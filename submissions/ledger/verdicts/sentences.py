@@ -17,20 +17,20 @@ REPEATED = "The same image was judged before at this threshold: this run cost no
 PRACTICE = "Practice cases give no verdict: claims are judged on the sequestered cases alone."
 
 
-def sentences(told: ToldVerdict) -> tuple[str, ...]:
+def sentences(verdict: ToldVerdict) -> tuple[str, ...]:
     """One line a claim, as 'Claim 1, AUROC above 0.80: met (look 1 of 3, at 0.0083)'.
 
     Where which claims are met is told later, one line says so for all.
     """
-    repeated = (REPEATED,) if told.repeated else ()
-    at = f"look {told.look} of {told.looks}, at {level_text(told.level)}"
-    if not told.all_told:
+    repeated = (REPEATED,) if verdict.repeated else ()
+    at = f"look {verdict.look} of {verdict.looks}, at {level_text(verdict.level)}"
+    if not verdict.all_told:
         return (f"Not every claim is met ({at}).", LATER, *repeated)
-    found = [
+    words = [
         f"Claim {number}, {claim.name}: {claim.verdict} ({at})"
-        for number, claim in enumerate(told.claims, start=1)
+        for number, claim in enumerate(verdict.claims, start=1)
     ]
-    return (*found, *repeated)
+    return (*words, *repeated)
 
 
 def level_text(level: float) -> str:

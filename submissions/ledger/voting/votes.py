@@ -92,8 +92,8 @@ class Round:
         """What the team may read of a decision: reasons to refuse or to ask again, each once."""
         if self.decision not in (Decision.REFUSE, Decision.ASK_AGAIN):
             return ()
-        told = [vote.reason for vote in self.votes if vote.choice.value == self.decision.value]
-        return tuple(dict.fromkeys(told))
+        reasons = [vote.reason for vote in self.votes if vote.choice.value == self.decision.value]
+        return tuple(dict.fromkeys(reasons))
 
 
 class Votes:
@@ -193,7 +193,7 @@ class Votes:
         Raises LedgerError where the reviewers have decided to refuse it.
         """
         with self._ledger.transaction() as connection:
-            decision = final(_rounds(connection, submission_id), digest_of(document), asked=1)
+            decision = final(_rounds(connection, submission_id), digest_of(document), reviewers=1)
             if decision is Decision.REFUSE:
                 raise LedgerError(
                     f"the reviewers of submission {submission_id} have decided to refuse it, and "
@@ -222,13 +222,13 @@ def standing(rounds: Sequence[Round], entitled: Callable[[str], bool]) -> tuple[
     A vote is void once its voter may not vote any more. What a complete round asks the team stands,
     and so do votes that were split: both lead to a new round anyway.
     """
-    done = (Decision.ASK_AGAIN, Decision.SPLIT)
-    found = tuple(rounds)
-    if all(entitled(vote.reviewer) for each in found[-1:] for vote in each.votes):
-        return found
-    while found and found[-1].decision not in done:
-        found = found[:-1]
-    return found
+    ending = (Decision.ASK_AGAIN, Decision.SPLIT)
+    standing_rounds = tuple(rounds)
+    if all(entitled(vote.reviewer) for each in standing_rounds[-1:] for vote in each.votes):
+        return standing_rounds
+    while standing_rounds and standing_rounds[-1].decision not in ending:
+        standing_rounds = standing_rounds[:-1]
+    return standing_rounds
 
 
 def open_votes(rounds: Sequence[Round], document: str) -> tuple[Vote, ...]:
@@ -238,12 +238,12 @@ def open_votes(rounds: Sequence[Round], document: str) -> tuple[Vote, ...]:
     return ()
 
 
-def final(rounds: Sequence[Round], document: str, asked: int) -> Decision | None:
+def final(rounds: Sequence[Round], document: str, reviewers: int) -> Decision | None:
     """What the last round decided of a document for good; None where votes are still taken.
 
     A round of fewer votes than the benchmark asks for, ``asked``, decides nothing.
     """
-    if rounds and rounds[-1].document == document and rounds[-1].needed >= asked:
+    if rounds and rounds[-1].document == document and rounds[-1].needed >= reviewers:
         decision = rounds[-1].decision
         if decision in (Decision.RELEASE, Decision.REFUSE):
             return decision
@@ -297,15 +297,15 @@ def _append(connection: Connection, vote: Vote, reason: str, number: int, needed
         "reason": reason,
     }
     connection.execute(insert(VOTES).values(submission_id=vote.submission_id, **row, at=hour()))
-    told = vote_content(vote.reviewer, list(row.values()))
-    audit_chain.append(connection, VOTE, vote.submission_id, told)
+    content = vote_content(vote.reviewer, list(row.values()))
+    audit_chain.append(connection, VOTE, vote.submission_id, content)
 
 
 def _refuse_undecided(
     connection: Connection, submission_id: str, decision: Decision, document: str
 ) -> Round:
     rounds = _rounds(connection, submission_id)
-    if final(rounds, digest_of(document), asked=1) is not decision:
+    if final(rounds, digest_of(document), reviewers=1) is not decision:
         raise LedgerError(
             f"the reviewers of submission {submission_id} have not decided to {decision.value} "
             f"this document; `sequestra review list` shows what is missing"
@@ -321,7 +321,7 @@ def _every_round(connection: Connection) -> dict[str, tuple[Round, ...]]:
 def _rounds(connection: Connection, submission_id: str) -> tuple[Round, ...]:
     query = select(VOTES).where(VOTES.c.submission_id == submission_id).order_by(VOTES.c.number)
     rows = connection.execute(query).all()
-    found = []
+    rounds = []
     for number, members in groupby(rows, key=lambda row: row.round):
         of_round = list(members)
         votes = tuple(
@@ -336,8 +336,16 @@ def _rounds(connection: Connection, submission_id: str) -> tuple[Round, ...]:
             for row in of_round
         )
         last = of_round[-1]
-        found.append(Round(number, last.needed, last.document, votes, aware(last.at)))
-    return tuple(found)
+        rounds.append(
+            Round(
+                number=number,
+                needed=last.needed,
+                document=last.document,
+                votes=votes,
+                at=aware(last.at),
+            )
+        )
+    return tuple(rounds)
 
 
 def _sentence(text: str) -> str:

@@ -50,7 +50,7 @@ def means(rows: list[list[float]], reach: int) -> list[list[float]]:
             total += value
             line.append(total + above)
         sums.append(line)
-    found = []
+    averages = []
     for y in range(height):
         top, bottom = max(0, y - reach), min(height, y + reach + 1)
         line = []
@@ -58,14 +58,14 @@ def means(rows: list[list[float]], reach: int) -> list[list[float]]:
             left, right = max(0, x - reach), min(width, x + reach + 1)
             total = sums[bottom][right] - sums[top][right] - sums[bottom][left] + sums[top][left]
             line.append(total / ((bottom - top) * (right - left)))
-        found.append(line)
-    return found
+        averages.append(line)
+    return averages
 
 
 def read(file: Path) -> Picture:
     """Read a plain DICOM picture of 16 bits (explicit VR, little endian) with no library."""
     data = file.read_bytes()
-    found: dict[tuple[int, int], bytes] = {}
+    elements: dict[tuple[int, int], bytes] = {}
     place = 132
     while place < len(data):
         group, number, kind = struct.unpack_from("<HH2s", data, place)
@@ -76,29 +76,29 @@ def read(file: Path) -> Picture:
         if length == 0xFFFFFFFF:  # a sequence without a length: skip to its end
             place = data.index(b"\xfe\xff\xdd\xe0\x00\x00\x00\x00", place) + 8
             continue
-        found.setdefault((group, number), data[place : place + length])
+        elements.setdefault((group, number), data[place : place + length])
         place += length
-    height, width = (struct.unpack("<H", found[0x28, n])[0] for n in (0x10, 0x11))
-    pixels = struct.unpack(f"<{height * width}H", found[0x7FE0, 0x10][: 2 * height * width])
+    height, width = (struct.unpack("<H", elements[0x28, n])[0] for n in (0x10, 0x11))
+    pixels = struct.unpack(f"<{height * width}H", elements[0x7FE0, 0x10][: 2 * height * width])
     low, high = min(pixels), max(pixels)
     bright = [(value - low) / max(1, high - low) for value in pixels]
-    if found.get((0x28, 0x04), b"").strip() == b"MONOCHROME1":
+    if elements.get((0x28, 0x04), b"").strip() == b"MONOCHROME1":
         bright = [1.0 - value for value in bright]
     rows = [bright[y * width : (y + 1) * width] for y in range(height)]
-    return Picture(found[0x08, 0x18].rstrip(b"\0 ").decode("ascii"), rows)
+    return Picture(elements[0x08, 0x18].rstrip(b"\0 ").decode("ascii"), rows)
 
 
 def runs(mask: list[list[bool]]) -> str:
     """The mask as pairs of start and length, from pixel 1, row by row."""
     flat = [value for row in mask for value in row]
-    found, start = [], None
+    numbers, start = [], None
     for place, value in enumerate([*flat, False], start=1):
         if value and start is None:
             start = place
         elif not value and start is not None:
-            found += [start, place - start]
+            numbers += [start, place - start]
             start = None
-    return " ".join(map(str, found))
+    return " ".join(map(str, numbers))
 
 
 def mark(mask: list[list[bool]]) -> list[str]:
@@ -117,14 +117,14 @@ def mark(mask: list[list[bool]]) -> list[str]:
 
 def rows_of(files: list[Path]) -> list[list[str]]:
     """The rows of one case after its id; one of empty cells says that nothing was found."""
-    found = []
+    rows = []
     for file in files:
         picture = read(file)
         mask = regions(picture)
         cells = [runs(mask)] if "runs" in OUTPUTS else mark(mask)
         if any(cells):
-            found.append([picture.uid, "1", *cells])
-    return found or [[""] * len(OUTPUTS)]
+            rows.append([picture.uid, "1", *cells])
+    return rows or [[""] * len(OUTPUTS)]
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from evaluator.planning.document import to_json
 from evaluator.planning.drawing import power_svg
 from evaluator.planning.errors import Levels, errors_at_goal, looks_at
 from evaluator.planning.options import assumed
-from evaluator.planning.study_plan import basis, hopeless, plan
+from evaluator.planning.study_plan import basis_of, hopeless, plan
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.planned_study import read_pilot
 from metrics.claims.at_goal import Assumed as At
@@ -82,7 +82,7 @@ def test_every_assumption_says_where_it_comes_from(
     benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     """Options before the claim, the claim before the study, then [analysis], target and pool."""
-    found = basis(benchmark, assumed(["specificity=0.88"]), pool=drawn)
+    found = basis_of(benchmark, assumed(["specificity=0.88"]), pool=drawn)
     both, either = (
         {key: (each.value, each.source) for key, each in found.assumed[claim.name].items()}
         for claim in found.study.claims
@@ -95,14 +95,14 @@ def test_every_assumption_says_where_it_comes_from(
     said = found.ground.said
     assert said["prevalence"].source == "the pool"
     assert said["prevalence"].value == pytest.approx(0.4, abs=1e-6)
-    assert basis(benchmark).ground.said["prevalence"].source == "the target"
+    assert basis_of(benchmark).ground.said["prevalence"].source == "the target"
 
 
 def test_the_pool_s_cohort_has_its_exact_power(
     benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
     """200 patients, 80 positive; 5 % unreadable leave 76 and 114, of women 38 or 39."""
-    found = basis(benchmark, pool=drawn)
+    found = basis_of(benchmark, pool=drawn)
     made = plan(found, benchmark.name, runs=4000)
     assert made.cohort is not None
     positives, negatives = made.cohort.counts
@@ -122,7 +122,7 @@ def test_the_pool_s_cohort_has_its_exact_power(
 
 def test_needed_cases_are_those_to_draw(benchmark: Benchmark) -> None:
     """118 positives to score at 0.0125 take 125 where 5 % are unreadable."""
-    found = basis(benchmark, Assumed(sensitivity=0.9, specificity=0.99))
+    found = basis_of(benchmark, Assumed(sensitivity=0.9, specificity=0.99))
     made = plan(found, benchmark.name, runs=400)
     size = made.claims[0].sizes[0.8]
     assert size is not None
@@ -140,7 +140,7 @@ def test_needed_cases_are_those_to_draw(benchmark: Benchmark) -> None:
 def test_the_curve_is_whole_on_its_own(
     benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
-    made = plan(basis(benchmark, pool=drawn), benchmark.name, runs=400)
+    made = plan(basis_of(benchmark, pool=drawn), benchmark.name, runs=400)
     root = ElementTree.fromstring(power_svg(made))
     assert root.tag.endswith("svg")
     text = " ".join(root.itertext())
@@ -165,7 +165,7 @@ def test_a_claim_that_the_pool_cannot_show_is_told(
 
 def test_what_is_not_true_is_not_planned(benchmark: Benchmark) -> None:
     with pytest.raises(PlanningError, match=r"goal 0\.7 and its specificity is assumed to be 0\.7"):
-        basis(benchmark, Assumed(specificity=0.7))
+        basis_of(benchmark, Assumed(specificity=0.7))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_wrong_option_is_one_sentence(given: str, said: str) -> None:
 def test_groups_that_the_target_does_not_have_need_a_catalog(tmp_path: Path) -> None:
     text = CLAIMS.replace('each = "sex"', 'each = "race"')
     with pytest.raises(PlanningError, match=r"groups of race.*give the catalog"):
-        basis(read_benchmark(with_claims(tmp_path, text, name="by-race")))
+        basis_of(read_benchmark(with_claims(tmp_path, text, name="by-race")))
 
 
 def test_the_cards_have_the_plan_beside_what_was_drawn(benchmark: Benchmark) -> None:
@@ -222,7 +222,7 @@ def test_with_holm_a_card_has_the_share_of_each_claim_and_the_look_s_whole_level
 def test_errors_are_simulated_with_the_cohort_s_counts(
     benchmark: Benchmark, drawn: tuple[Prospect, CaseTable]
 ) -> None:
-    found = basis(benchmark, pool=drawn)
+    found = basis_of(benchmark, pool=drawn)
     assert found.ground.cohort is not None
     errors = errors_at_goal(found.study, found.ground.cohort, found.truths)
     assert len(errors) == 4

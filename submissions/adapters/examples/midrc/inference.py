@@ -27,8 +27,8 @@ class Inference:
                     content = image.read()
                 score = sum(content) / (255 * len(content))
                 name = row["filepath"].replace("/", "-")
-                with open(os.path.join(self.scratch_dir, name), "w", encoding="utf-8") as kept:
-                    kept.write(str(score))
+                with open(os.path.join(self.scratch_dir, name), "w", encoding="utf-8") as file:
+                    file.write(str(score))
                 uid = row["studyInstanceUID"]
                 scores[uid] = max(score, scores.get(uid, 0.0))
         studies = [
