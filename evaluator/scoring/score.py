@@ -14,6 +14,7 @@ from evaluator.scoring.analysis_plan import AnalysisPlan, PlanError, read_plan
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.curves import curves_of
 from evaluator.scoring.groups import Arranged, PlanGroup, arranged, groups_of, is_reported
+from evaluator.scoring.one_thread import ONE_THREAD
 from evaluator.scoring.results import (
     ALL_LEVELS,
     OVERALL,
@@ -49,6 +50,7 @@ PERMUTATIONS = 2_000
 """Of each declared gap."""
 
 
+@ONE_THREAD
 def score(
     y: ArrayLike,
     scores: ArrayLike,

@@ -126,9 +126,11 @@ def _by_class(group: Group, influence: Floats) -> tuple[Floats, Floats]:
 
 def _of_patients(group: Group, influence: Floats, kept: Bools) -> Floats:
     """Sums over each patient's ``kept`` cases, enlarged where the patient has many of them."""
-    found = np.bincount(group.patient[kept], influence[kept], group.n_patients).astype(np.float64)
     if not group.clustered:
-        return found
+        moved = np.empty(group.n_patients)
+        moved[group.patient] = np.where(kept, influence, 0.0)
+        return moved
+    found = np.bincount(group.patient[kept], influence[kept], group.n_patients)
     size = np.bincount(group.patient[kept], minlength=group.n_patients)
     return found / np.maximum(1.0 - size / max(1, int(size.sum())), 0.5)
 
@@ -137,7 +139,8 @@ def _within_strata(group: Group, a: Floats, b: Floats) -> float:
     n_strata = group.drawn.size
     own = np.bincount(group.stratum, minlength=n_strata)
     products = np.bincount(group.stratum, a * b, n_strata)
-    sums = np.bincount(group.stratum, a, n_strata) * np.bincount(group.stratum, b, n_strata)
+    sum_a = np.bincount(group.stratum, a, n_strata)
+    sums = sum_a * (sum_a if b is a else np.bincount(group.stratum, b, n_strata))
     centred = products - sums / np.maximum(group.drawn, 1)
     centred[np.abs(centred) <= 1e-12 * np.abs(products)] = 0.0  # what rounding leaves of nothing
     some = np.where(own > 1, own, group.n_patients)
@@ -147,7 +150,8 @@ def _within_strata(group: Group, a: Floats, b: Floats) -> float:
 
 def _skewness(group: Group, each: Floats) -> float:
     own = np.bincount(group.stratum)
-    centred = each - (np.bincount(group.stratum, each) / np.maximum(own, 1))[group.stratum]
+    mean = np.bincount(group.stratum, each) / np.maximum(own, 1)
+    centred = each - (mean[group.stratum] if mean.size > 1 else mean[0])
     square = centred * centred
     spread = float(square.sum())
     return float(square @ centred) / spread**1.5 if spread > 0 else 0.0

@@ -115,6 +115,8 @@ def rate(group: Group, over: Bools, counted: Bools, confidence: float) -> Part:
     if n == 0:
         raise UndefinedMetric("a rate needs at least one case; got 0")
     count = int(np.count_nonzero(hits))
+    if not group.clustered:
+        return Part(count / n, *proportions.wilson(count, n, confidence))
     patient = group.patient[over]
     size = np.bincount(patient, minlength=group.n_patients).astype(np.float64)
     if size.max() <= 1:

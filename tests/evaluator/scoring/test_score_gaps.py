@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from evaluator.scoring.results import Evaluation, Result
 from evaluator.scoring.score import AnalysisPlan, ScoringInputError, score
@@ -78,6 +79,15 @@ def test_threads_change_no_bit() -> None:
     assert one == score(y, s, patients, attributes, plan, 0.4, threads=7)
     other = AnalysisPlan(subgroups=("sex", "race"), specificities=(0.9,), replicates=500, seed=1)
     assert one.results != score(y, s, patients, attributes, other, 0.4).results
+
+
+def test_the_processors_for_linear_algebra_change_no_bit() -> None:
+    y, s, attributes = cohort(60_000)
+    plan = AnalysisPlan(subgroups=("sex",), replicates=100, smooth_calibration="none")
+    with threadpool_limits(1, user_api="blas"):
+        one = score(y, s, None, attributes, plan, 0.4)
+    with threadpool_limits(4, user_api="blas"):
+        assert one == score(y, s, None, attributes, plan, 0.4)
 
 
 def test_the_order_of_cases_changes_no_bit_where_patients_are_named() -> None:
