@@ -19,14 +19,14 @@ OF_A_CASE = 0.25
 
 
 @numba.njit(inline="always")
-def _stream(seed: np.uint64, number: int) -> np.uint64:
+def stream(seed: np.uint64, number: int) -> np.uint64:
     """Where the random numbers of one permutation begin."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     return mixed(mixed(seed + golden) ^ (np.uint64(number) * golden))
 
 
 @numba.njit(nogil=True, cache=True)
-def _shuffle(
+def shuffle(
     levels: NDArray[np.int16], first: int, last: int, drawn: int, at: np.uint64
 ) -> np.uint64:
     """Put ``drawn`` items of ``first``..``last`` at random in front (Fisher & Yates; Lemire 2019).
@@ -53,7 +53,7 @@ def _shuffle(
 
 
 @numba.njit(nogil=True, cache=True)
-def _spread(value: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+def spread(value: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
     """Sum of w (F - mean)^2 over the levels, w = 1 / variance and the mean weighted by w.
 
     Endless where no level varies, and yet they differ: one that is all right, one all wrong.
@@ -95,10 +95,10 @@ def pearson(
     for row in range(out.size):
         found[:] = 0
         work[:] = levels
-        at = _stream(seed, first + row)
+        at = stream(seed, first + row)
         for h in range(n_strata):
             if first + row > 0:
-                at = _shuffle(work, starts[h], starts[h + 1], hits[h], at)
+                at = shuffle(work, starts[h], starts[h + 1], hits[h], at)
             for i in range(starts[h], starts[h] + hits[h]):
                 found[work[i]] += 1
         total = 0.0
@@ -135,9 +135,9 @@ def clustered_rates(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
+            at = stream(seed, first + row)
             for h in range(starts.size - 1):
-                at = _shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
         sums[:] = 0.0
         for i in range(work.size):
             mine = sums[work[i]]
@@ -149,7 +149,7 @@ def clustered_rates(
             n = sums[g, 0]
             value[g] = sums[g, 1] / n
             variance[g] = max(sums[g, 2], sums[g, 3]) / n**2
-        out[row] = _spread(value, variance)
+        out[row] = spread(value, variance)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -207,9 +207,9 @@ def auroc(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
-            at = _shuffle(work, 0, n_positive, n_positive - 1, at)
-            at = _shuffle(work, n_positive, n, n - n_positive - 1, at)
+            at = stream(seed, first + row)
+            at = shuffle(work, 0, n_positive, n_positive - 1, at)
+            at = shuffle(work, n_positive, n, n - n_positive - 1, at)
         sums[:] = 0
         _place(work.view(np.uint16), item.view(np.uint32), y, tied_until, sums)
         variance[:] = 0.0
@@ -223,7 +223,7 @@ def auroc(
                 variance[g] += centred / ((own - 1.0) * own)
                 value[g] = total / (2.0 * own * others)
         _to_shared_auroc(value, fewest, variance)
-        out[row] = _spread(value, variance)
+        out[row] = spread(value, variance)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -338,9 +338,9 @@ def clustered_auroc(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
+            at = stream(seed, first + row)
             for h in range(starts.size - 1):
-                at = _shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
         _walk(work, item, y, tied_until, seen, part, place)
         value[:] = 0.0
         for k in range(item.size):
@@ -387,94 +387,4 @@ def clustered_auroc(
                 fewest[g] = min(fewest[g], whole / max(1.0, size[g, c]))
             variance[g] = max(0.0, variance[g])
         _to_shared_auroc(value, fewest, variance)
-        out[row] = _spread(value, variance)
-
-
-@numba.njit(nogil=True, cache=True)
-def class_means(
-    seed: np.uint64,
-    first: int,
-    levels: NDArray[np.int16],
-    starts: NDArray[np.int64],
-    cases: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    least: NDArray[np.float64],
-    n_levels: int,
-    out: NDArray[np.float64],
-) -> None:
-    """Spread of the levels' means over their variances; a class weighs alike in every level.
-
-    ``cases`` and ``sums`` (items, classes): an item's cases of a class and the sum of their values.
-    ``shares`` (classes,) weigh the classes' means in a level's. A level's variance is that of its
-    items' residuals, n / (n - 1) times for n items of a class, with ``least`` (classes,), the
-    variance of an item's residual that all levels share, mixed in as if it were one item's; where
-    ``least`` is negative, its size is the least that the residuals count as. A level that a
-    permutation leaves without cases of a class counts as far apart.
-    """
-    n_classes = shares.size
-    work = levels.copy()
-    total = np.zeros((n_levels, n_classes, 2))
-    items = np.zeros((n_levels, n_classes))
-    square = np.zeros((n_levels, n_classes))
-    cross = np.zeros(n_levels)
-    value = np.zeros(n_levels)
-    variance = np.zeros(n_levels)
-    for row in range(out.size):
-        work[:] = levels
-        if first + row > 0:
-            at = _stream(seed, first + row)
-            for h in range(starts.size - 1):
-                at = _shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
-        total[:] = 0.0
-        items[:] = 0.0
-        square[:] = 0.0
-        cross[:] = 0.0
-        for i in range(work.size):
-            for c in range(n_classes):
-                total[work[i], c, 0] += cases[i, c]
-                total[work[i], c, 1] += sums[i, c]
-        if _lacks(total, shares):
-            out[row] = np.inf
-            continue
-        value[:] = 0.0
-        for g in range(n_levels):
-            for c in range(n_classes):
-                if shares[c] > 0.0:
-                    value[g] += shares[c] * total[g, c, 1] / total[g, c, 0]
-        for i in range(work.size):
-            g = work[i]
-            both = 1.0
-            for c in range(n_classes):
-                if cases[i, c] > 0.0 and shares[c] > 0.0:
-                    mean = total[g, c, 1] / total[g, c, 0]
-                    residual = sums[i, c] - mean * cases[i, c]
-                    square[g, c] += residual * residual
-                    items[g, c] += 1.0
-                    both *= shares[c] * residual / total[g, c, 0]
-                else:
-                    both = 0.0
-            cross[g] += 2.0 * both
-        for g in range(n_levels):
-            variance[g] = cross[g] if n_classes > 1 else 0.0
-            for c in range(n_classes):
-                if shares[c] > 0.0:
-                    n = items[g, c]
-                    seen = square[g, c] / max(1.0, n - 1.0)
-                    if least[c] < 0.0:
-                        seen = max(seen, -least[c])
-                    else:
-                        seen = (n * seen + least[c]) / (n + 1.0)
-                    variance[g] += shares[c] ** 2 * n * seen / total[g, c, 0] ** 2
-            variance[g] = max(0.0, variance[g])
-        out[row] = _spread(value, variance)
-
-
-@numba.njit(nogil=True, cache=True)
-def _lacks(total: NDArray[np.float64], shares: NDArray[np.float64]) -> bool:
-    """Whether a level has no case of a class that counts."""
-    for g in range(total.shape[0]):
-        for c in range(shares.size):
-            if shares[c] > 0.0 and total[g, c, 0] <= 0.0:
-                return True
-    return False
+        out[row] = spread(value, variance)
