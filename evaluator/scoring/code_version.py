@@ -15,6 +15,7 @@ _SCORING = (
     "scoring/target_population.py",
     "scoring/groups.py",
     "scoring/score.py",
+    "scoring/declared_gaps.py",
     "scoring/curves.py",
     "scoring/score_tables.py",
     "scoring/results.py",

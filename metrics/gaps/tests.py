@@ -52,8 +52,8 @@ DECLARABLE = ("auroc", *RATES, *CALIBRATION)
 MEANS_OF_GRADES = ("mean_absolute_error", "mean_difference")
 SHARES_OF_MASKS = ("missed_masks", "false_masks")
 MEANS_OF_MASKS = (
-    *("mean_dice", "mean_iou", "mean_nsd_at_tolerance", "mean_hd95", "mean_assd", "mean_masd"),
-    *("mean_volume_difference", *SHARES_OF_MASKS),
+    *("mean_dice", "mean_iou", "mean_nsd_at_tolerance"),
+    *SHARES_OF_MASKS,
 )
 """The same of grades and of masks, by the bases of their names."""
 
@@ -61,12 +61,17 @@ _WITH_PREVALENCE = (
     "differs between groups wherever their prevalence does, however a model treats both classes; "
     "declare sensitivity and specificity"
 )
+_LONG_TAIL = (
+    "has a long tail, and a test takes a longer one in a small group for a gap; declare mean_dice "
+    "or mean_nsd_at_tolerance_<mm>"
+)
 _REFUSED = {
     "ece": "has a bias that depends on the size of the group; declare observed_minus_expected",
     "ppv": _WITH_PREVALENCE,
     "npv": _WITH_PREVALENCE,
     "selection_rate": _WITH_PREVALENCE,
     "brier": _WITH_PREVALENCE,
+    **dict.fromkeys(("mean_hd95", "mean_assd", "mean_masd"), _LONG_TAIL),
 }
 _MEANS = frozenset((*MEANS_OF_GRADES, *MEANS_OF_MASKS))
 _WORTH_A_THREAD = 1 << 24
