@@ -36,8 +36,9 @@ class OneScore:
 
     def few_called_otherwise(self, other: OneScore, inside: Bools, minimum: int) -> bool:
         """Whether few cases are called otherwise, where the figure is of calls."""
-        sides = [(each.scores[inside], each.threshold) for each in (self, other)]
-        return depends_on_threshold(self.figure) and few_called_otherwise(*sides, minimum)
+        return depends_on_threshold(self.figure) and few_called_otherwise(
+            (self.scores[inside], self.threshold), (other.scores[inside], other.threshold), minimum
+        )
 
 
 @dataclass(frozen=True)
