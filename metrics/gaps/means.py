@@ -11,15 +11,17 @@ unequal spreads are no gap, and a plain permutation would call one (Janssen 1997
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import UndefinedMetric
-from metrics.figure_name import FigureName
 from metrics.gaps.tests import (
     SHARES_OF_MASKS,
     GapTest,
     Items,
+    gap_test,
     items_of,
     judged,
     levels_in,
@@ -48,11 +50,19 @@ def mean_gap_test(
     count; ``level`` (cases,) numbers the levels from 0, -1 for the cases of levels that are not
     compared. Formula: sum_g (m_g - m)^2 / V_g, m_g = sum_c q_c m_gc, q_c the share of class c among
     the cases that count, V_g the variance of m_g over patients, and m the mean weighted by 1 / V_g.
-    A share of cases has at least the variance that all levels share, any other mean has it mixed in
-    as if it were one patient's: a level whose cases agree by chance would seem sure. Undefined with
-    fewer than two levels, where a level has fewer than two patients of a class that counts, and
-    where all values are equal.
+    The variance that all levels share is mixed in as if it were one patient's: a level whose cases
+    agree by chance would seem sure. The shares of missed and of false masks are rates of a class,
+    and are tested as such. Undefined with fewer than two levels, where a level has fewer than two
+    patients of a class that counts, and where all values are equal.
     """
+    if figure in SHARES_OF_MASKS:
+        rated = replace(whole, s=values)
+        counted = np.where(np.isnan(values), -1, level)
+        rate = SHARES_OF_MASKS[figure]
+        return gap_test(
+            rate, rated, counted, threshold=0.5, permutations=permutations, seed=seed,
+            threads=threads,
+        )  # fmt: skip
     n_levels = levels_in(level)
     refuse_number(permutations)
     kept = (level >= 0) & ~np.isnan(values)
@@ -67,14 +77,13 @@ def mean_gap_test(
     for c in np.flatnonzero(shares):
         residual = sums[:, c] - sums[:, c].sum() / cases[:, c].sum() * cases[:, c]
         pooled[c] = float(residual @ residual) / np.count_nonzero(cases[:, c])
-    at_least = FigureName.read(figure).base in SHARES_OF_MASKS
 
     def run(first: int, out: Floats) -> None:
         from metrics.resampling.mean_permutation import class_means  # numba is costly to import
 
         class_means(
             np.uint64(seed), first, items.level, items.starts, cases, sums, shares, pooled,
-            at_least, n_levels, out,
+            n_levels, out,
         )  # fmt: skip
 
     statistic = permuted(run, permutations, x.size, threads)

@@ -50,12 +50,12 @@ CALIBRATION = ("observed_minus_expected", "calibration_in_the_large", "calibrati
 DECLARABLE = ("auroc", *RATES, *CALIBRATION)
 """Figures of one score whose equality over the levels of an attribute can be tested."""
 MEANS_OF_GRADES = ("mean_absolute_error", "mean_difference")
-SHARES_OF_MASKS = ("missed_masks", "false_masks")
+SHARES_OF_MASKS = {"missed_masks": "sensitivity", "false_masks": "false_positive_rate"}
 MEANS_OF_MASKS = (
     *("mean_dice", "mean_iou", "mean_nsd_at_tolerance"),
     *SHARES_OF_MASKS,
 )
-"""The same of grades and of masks, by the bases of their names."""
+"""The same of grades and of masks, by the bases of their names; shares with the rate they are."""
 
 _WITH_PREVALENCE = (
     "differs between groups wherever their prevalence does, however a model treats both classes; "

@@ -19,7 +19,6 @@ def class_means(
     sums: NDArray[np.float64],
     shares: NDArray[np.float64],
     pooled: NDArray[np.float64],
-    at_least: bool,
     n_levels: int,
     out: NDArray[np.float64],
 ) -> None:
@@ -27,9 +26,8 @@ def class_means(
 
     ``cases`` and ``sums`` (items, 2): an item's cases of a class, and the sum of their values.
     ``shares`` (2,) weigh the means of the classes in a level's. A level's variance is that of its
-    items' residuals, which count as ``pooled`` (2,), what all levels share, ``at_least``; or else
-    have it mixed in as if it were one item's. A permutation that leaves a level without a class
-    counts as far apart.
+    items' residuals, with ``pooled`` (2,), what all levels share, mixed in as if it were one
+    item's. A permutation that leaves a level without a class counts as far apart.
     """
     work = levels.copy()
     total = np.zeros((n_levels, 2, 2))
@@ -79,8 +77,7 @@ def class_means(
                 if shares[c] > 0.0:
                     n = items[g, c]
                     seen = square[g, c] / max(1.0, n - 1.0)
-                    mixed = (n * seen + pooled[c]) / (n + 1.0)
-                    seen = max(seen, pooled[c]) if at_least else mixed
+                    seen = (n * seen + pooled[c]) / (n + 1.0)
                     variance[g] += shares[c] ** 2 * n * seen / total[g, c, 0] ** 2
             variance[g] = max(0.0, variance[g])
         out[row] = spread(value, variance)
