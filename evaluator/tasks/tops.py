@@ -12,7 +12,7 @@ import numpy as np
 
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version
-from evaluator.scoring.declared_gaps import PERMUTATIONS, declared_gaps
+from evaluator.scoring.declared_gaps import PERMUTATIONS, Test, declared_gaps
 from evaluator.scoring.groups import PlanGroup, coded, groups_of, is_reported
 from evaluator.scoring.results import Evaluation, Result
 from evaluator.tasks.scored_cases import ScoredCases
@@ -76,15 +76,8 @@ def top_of(
     ]
     results += _gaps(groups, whole, places, measures, plan)
     values = measures.values(order) if plan.declared_gaps else {}
-
-    def test(figure: str, level: Ints, attribute: str) -> GapTest:
-        if figure not in values:
-            raise UndefinedMetric(f"a gap in {figure} is no mean of what the cases count")
-        return mean_gap_test(
-            figure, values[figure], whole, level, permutations=PERMUTATIONS, seed=plan.seed
-        )
-
-    results += declared_gaps(groups, whole, plan, test)
+    if values:
+        results += declared_gaps(groups, whole, plan, _test(values, whole, plan))
     return Evaluation(
         plan_digest=plan_digest,
         code_version=code_version(),
@@ -98,6 +91,19 @@ def top_of(
         effective_patients=effective_patients(patient, n_patients) if whole.clustered else None,
         declared_gaps=plan.declared_gaps if values else (),
     )
+
+
+def _test(values: Mapping[str, Floats], whole: Group, plan: AnalysisPlan) -> Test:
+    """Tests figures that are means of the ``values`` of the cases of ``whole``, in its order."""
+
+    def test(figure: str, level: Ints, attribute: str) -> GapTest:
+        if figure not in values:
+            raise UndefinedMetric(f"a gap in {figure} is no mean of what the cases count")
+        return mean_gap_test(
+            figure, values[figure], whole, level, permutations=PERMUTATIONS, seed=plan.seed
+        )
+
+    return test
 
 
 def whole_group(given: ScoredCases, order: Ints, sampling_design: str) -> Group:
