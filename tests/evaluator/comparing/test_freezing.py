@@ -328,7 +328,9 @@ def test_grades_are_compared_once_by_their_kappa(tmp_path: Path) -> None:
     for number, spread in enumerate((0.5, 0.9, 1.3, 2.0, 3.0)):
         random = np.random.default_rng(number)
         grades = {
-            case.case_id: float(np.clip(case.targets["grade"] + random.normal(0, spread), 0, 8))
+            case.case_id: float(
+                np.clip((case.targets["grade"] or 0.0) + random.normal(0, spread), 0, 8)
+            )
             for case in sorted(home_of_grades.cohort.cases(), key=lambda each: each.case_id)
         }
         team = "North" if number % 2 else "South"

@@ -82,12 +82,9 @@ def test_the_better_one_leads_and_equal_ones_share_a_tier() -> None:
     y = np.arange(120) < 60
     group = group_of(y)
     hard = random.normal(size=120)
-    error = {
-        "good": np.abs(0.3 * random.normal(size=120)),
-        "twin": None,
-        "poor": np.abs(1.0 + hard + random.normal(size=120)),
-    }
-    error["twin"] = error["good"]
+    good = np.abs(0.3 * random.normal(size=120))
+    poor = np.abs(1.0 + hard + random.normal(size=120))
+    error = {"good": good, "twin": good, "poor": poor}
     rows = {name: measured(float(e.mean()), of_mean(e), group) for name, e in error.items()}
     rows["none"] = measured(1.0, None, group)
     found = ranked_by_influence(
