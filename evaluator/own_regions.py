@@ -20,7 +20,7 @@ from cohort_selection.task.runs import RunsError, read_runs
 from evaluator.benchmark.specification import read_task_alone
 from evaluator.case_tables.scoring_input import Reading, ScoringInputError
 from evaluator.scoring.analysis_plan import AnalysisPlan
-from evaluator.scoring.results import Evaluation
+from evaluator.scoring.results import JOINT, Evaluation
 from evaluator.scoring.score_tables import score_tables
 from evaluator.tasks.judged import judge
 from evaluator.tasks.kinds import Judged
@@ -154,8 +154,11 @@ def _beside(cases: tuple[Case, ...], predictions: Predictions) -> ScoredCases:
 def _of_these(analysis: AnalysisPlan, scored: ScoredCases) -> AnalysisPlan:
     """The plan with the groups that the list has; a plan names what a cohort has."""
     attributes = scored.attributes
+    gaps = [
+        gap for gap in analysis.declared_gaps if all(n in attributes for n in gap[1].split(JOINT))
+    ]
     return replace(
-        analysis,
+        analysis.testing(gaps),
         subgroups=tuple(name for name in analysis.subgroups if name in attributes),
         intersections=tuple(
             names for names in analysis.intersections if all(name in attributes for name in names)

@@ -22,6 +22,8 @@ from evaluator.disclosure.rule import ONE_FIGURE
 from evaluator.glossary import CALIBRATION, figure
 from evaluator.localised_figures import MARKS, MASKS
 from evaluator.scoring.analysis_plan import AnalysisPlan
+from metrics.figure_name import AT_FALSE_MARKS, FigureName
+from metrics.gaps.tests import DECLARABLE, MEANS_OF_GRADES, MEANS_OF_MASKS
 
 if TYPE_CHECKING:
     from evaluator.benchmark.specification import Benchmark
@@ -52,6 +54,12 @@ OF_CLASSES = (
 )
 """What the board of classes can be ordered by."""
 
+NOT_COMPARED = ("top_label_calibration_error", "froc_score", AT_FALSE_MARKS)
+"""Bases of primary figures whose differences are not compared: no case moves them smoothly."""
+
+TESTED = {ORDINAL: MEANS_OF_GRADES, SEGMENTATION: MEANS_OF_MASKS, LOCALISATION: ()}
+"""In which figures gaps can be declared, by their bases; of other kinds those of one score."""
+
 _ORDERS = {ORDINAL: OF_GRADES, MULTILABEL: OF_FINDINGS, MULTICLASS: OF_CLASSES}
 _SECTION = {SEGMENTATION: MASKS, LOCALISATION: MARKS}
 
@@ -72,6 +80,7 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
     """Raise SpecificationError where another table asks for what the kind of task has not."""
     kind, name = benchmark.task.kind, benchmark.path.name
     _refuse_primary(benchmark)
+    _refuse_untested_gaps(benchmark)
     if kind == SCORE:
         _refuse_calibration(benchmark)
     if not (benchmark.task.has_targets or benchmark.task.has_regions):
@@ -96,15 +105,9 @@ def refuse_what_no_task_has(benchmark: Benchmark) -> None:
             f"{name}: [contract] repeat_share is {benchmark.contract.repeat_share:g} and [task] "
             f"kind is {kind!r}, whose runs are not compared; leave repeat_share out"
         )
-    if benchmark.board.declared:
-        raise SpecificationError(
-            f"{name}: [board] declares comparisons, which are made of one score against one "
-            f"label, and [task] kind is {kind!r}; leave freeze_on and freeze_every out"
-        )
+    _refuse_uncompared(benchmark)
     if kind == ORDINAL:
-        _refuse_beside_grades(benchmark)
-    if benchmark.task.has_regions:
-        _refuse_tested_gaps(benchmark, "regions")
+        _refuse_threshold_of_grades(benchmark)
 
 
 def _refuse_primary(benchmark: Benchmark) -> None:
@@ -125,14 +128,25 @@ def _refuse_primary(benchmark: Benchmark) -> None:
         )
 
 
-def _refuse_beside_grades(benchmark: Benchmark) -> None:
+def _refuse_uncompared(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where comparisons are declared of a figure without influences."""
+    primary, kind = benchmark.analysis.primary, benchmark.task.kind
+    base = FigureName.read(primary).base
+    if benchmark.board.declared and base in NOT_COMPARED:
+        raise SpecificationError(
+            f"{benchmark.path.name}: [board] declares comparisons, and {primary} is no smooth "
+            f"figure of the cases, so that its differences have no test; give primary = "
+            f"{PRIMARY[kind]!r}, or leave freeze_on and freeze_every out"
+        )
+
+
+def _refuse_threshold_of_grades(benchmark: Benchmark) -> None:
     name, plan = benchmark.path.name, benchmark.analysis
     if plan.threshold is not None:
         raise SpecificationError(
             f"{name}: [analysis] threshold is {plan.threshold:g} and [task] kind is 'ordinal', "
             f"whose operating points are its cuts; give cuts = [{plan.threshold:g}] in [task]"
         )
-    _refuse_tested_gaps(benchmark, "grades")
 
 
 def _refuse_calibration(benchmark: Benchmark) -> None:
@@ -148,10 +162,20 @@ def _refuse_calibration(benchmark: Benchmark) -> None:
         )
 
 
-def _refuse_tested_gaps(benchmark: Benchmark, what: str) -> None:
-    if benchmark.analysis.declared_gaps:
-        tested, attribute = benchmark.analysis.declared_gaps[0]
+def _refuse_untested_gaps(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where a gap is declared that is of another kind of task."""
+    kind = benchmark.task.kind
+    tested = TESTED.get(kind, DECLARABLE)
+    for declared, attribute in benchmark.analysis.declared_gaps:
+        if FigureName.read(declared).base in tested:
+            continue
+        said = f"{benchmark.path.name}: the gap {declared} by {attribute} is declared"
+        if not tested:
+            raise SpecificationError(
+                f"{said}, and gaps of a {kind} task are described with intervals and not tested; "
+                f"leave primary_gap and gaps out"
+            )
         raise SpecificationError(
-            f"{benchmark.path.name}: the gap {tested} by {attribute} is declared, and gaps of "
-            f"{what} are described with intervals and not tested; leave primary_gap and gaps out"
+            f"{said}, and [task] kind is {kind!r}, whose gaps are tested in {', '.join(tested)}; "
+            f"declare one of these, or leave primary_gap and gaps out"
         )

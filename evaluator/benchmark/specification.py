@@ -24,6 +24,7 @@ from cohort_selection.task.declaration import (
     ONE_PROBABILITY,
     ORDINAL,
     PROBABILITY,
+    SCORE,
     Task,
     read_task,
 )
@@ -340,7 +341,7 @@ def _agree(benchmark: Benchmark) -> None:
             f"{feedback!r}, which tells of no submission beside another; leave freeze_on and "
             f'freeze_every out, or give feedback = "open"'
         )
-    if benchmark.board.declared:
+    if benchmark.board.declared and benchmark.task.kind in (BINARY, SCORE):
         _refuse_unrankable(benchmark)
 
 

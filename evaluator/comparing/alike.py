@@ -5,7 +5,10 @@ their difference must be hidden by what the others add. The squared differences 
 must add up to half the minimum cell times the largest, or in a group of n cases to n / 32 times
 where that is less, but always to one and a half times; or all be 0. Figures that weigh a case by
 its probability follow the same rule for probabilities and log odds, and figures at the threshold
-ask that half the minimum cell of cases, or none, are called otherwise.
+ask that half the minimum cell of cases, or none, are called otherwise. Grades, findings, classes,
+masks and marks follow the same rule by what their own figures weigh (``evaluator/tasks``); of masks
+and marks what each case adds to the figure is weighed too, since regions may miss on purpose and
+then differ without weighing anything.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from evaluator.probing.set_apart import depends_on_threshold
+from evaluator.tasks.weighed import Weighed
 from metrics.arrays import logit
 from metrics.edges import called
 from metrics.figure_name import FigureName
@@ -35,12 +39,16 @@ def scales(scores: NDArray[np.float64], figure: FigureName) -> Scales:
     return np.stack(scales_of)
 
 
-def few_differ(first: Scales, second: Scales, minimum: int) -> bool:
+def few_differ(first: Weighed, second: Weighed, minimum: int) -> bool:
     """Whether the difference of two submissions rests on few cases."""
-    squares = (first - second) ** 2
+    squares = (first.numbers - second.numbers) ** 2
     least = max(1.5, min(minimum / 2, squares.shape[-1] / 32))
     largest = squares.max(axis=-1)
-    return bool(((largest > 0) & (squares.sum(axis=-1) < least * largest)).any())
+    otherwise = (first.patterns != second.patterns).sum(axis=-1)
+    return bool(
+        ((largest > 0) & (squares.sum(axis=-1) < least * largest)).any()
+        or ((otherwise > 0) & (otherwise < _fewest(minimum))).any()
+    )
 
 
 def few_called_otherwise(
@@ -50,4 +58,9 @@ def few_called_otherwise(
 ) -> bool:
     """Whether few cases lie on other sides of the two thresholds; each is (scores, threshold)."""
     otherwise = int((called(*first) != called(*second)).sum())
-    return 0 < otherwise < max(2, minimum // 2)
+    return 0 < otherwise < _fewest(minimum)
+
+
+def _fewest(minimum: int) -> int:
+    """Cases that must be called or drawn otherwise, where any are."""
+    return max(2, minimum // 2)

@@ -23,7 +23,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.comparing.alike import Scales, few_called_otherwise, few_differ, scales
+from evaluator.comparing.alike import few_differ
+from evaluator.comparing.answers import OfKind, OneScore
 from evaluator.comparison import (
     ALIKE,
     NO_FIGURE,
@@ -37,9 +38,11 @@ from evaluator.disclosure.control import Release
 from evaluator.disclosure.rounding import decimals, outward, plain
 from evaluator.disclosure.rule import Disclosure
 from evaluator.disclosure.suppression import JOINT
-from evaluator.probing.set_apart import SetApart, depends_on_threshold
+from evaluator.probing.set_apart import SetApart
 from evaluator.scoring.results import OVERALL
+from evaluator.tasks.weighed import Weighed
 from metrics.all_figures import Choices
+from metrics.comparison.influences import ranked_by_influence
 from metrics.comparison.ranking import Ranked, RankedPair, Standing, Submitted, ranked
 from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName
@@ -69,13 +72,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A row of the board: its release, its scores (cases,), and where these set cases apart.
+    """A row of the board: its release, its answers, and where these set cases apart.
 
     ``entered`` orders submissions by their first release.
     """
 
     release: Release
-    scores: NDArray[np.float64]
+    answers: OneScore | OfKind
     apart: SetApart
     looks: int
     baseline: bool
@@ -109,6 +112,7 @@ class Terms:
     """How rows are compared: the figure and what it is computed with, the draws, the rule."""
 
     figure: str
+    higher_is_better: bool
     confidence: float
     replicates: int
     seed: int
@@ -119,7 +123,7 @@ class Terms:
 
 def compared(rows: Sequence[Candidate], cases: Cases, terms: Terms) -> Found:
     """Compare the rows of a board, best first, by the rule that heads this module."""
-    taking, others = _taking_part(rows, terms)
+    taking, others = _taking_part(rows, cases, terms)
     if not taking:
         return Found((), (), others)
     try:
@@ -171,28 +175,29 @@ def _corrected(
 
 
 def _taking_part(
-    rows: Sequence[Candidate], terms: Terms
+    rows: Sequence[Candidate], cases: Cases, terms: Terms
 ) -> tuple[list[Candidate], tuple[NotCompared, ...]]:
     """The rows that take part, and why others do not."""
     figure = FigureName.read(terms.figure)
     refused: dict[str, str] = {}
-    unlike: list[tuple[Candidate, Scales]] = []
+    unlike: list[tuple[Candidate, Weighed]] = []
+    everyone = cases.inside(OVERALL)
     for each in sorted(rows, key=lambda each: each.entered):
         if not _shows(each.release, OVERALL, terms.figure):
             refused[each.name] = NO_FIGURE
         elif each.apart.forbids(figure, OVERALL[0]):
             refused[each.name] = SETS_APART
         else:
-            own = scales(each.scores, figure)
+            mine = each.answers.weighed(everyone)
             earlier = ((other, theirs) for other, theirs in unlike)
             if any(
-                few_differ(own, theirs, terms.rule.minimum_cell)
-                or _few_called_otherwise(each, other, None, terms)
+                few_differ(mine, theirs, terms.rule.minimum_cell)
+                or _few_called_otherwise(each, other, everyone, terms)
                 for other, theirs in earlier
             ):
                 refused[each.name] = ALIKE
             else:
-                unlike.append((each, own))
+                unlike.append((each, mine))
     others = tuple(NotCompared(submission_id=name, reason=why) for name, why in refused.items())
     return [each for each in rows if each.name not in refused], others
 
@@ -249,11 +254,11 @@ def _too_alike(
     terms: Terms,
 ) -> set[tuple[frozenset[str], str]]:
     """Pairs of rows, and attributes that have a level in which few of their predictions differ."""
-    figure, minimum = FigureName.read(terms.figure), terms.rule.minimum_cell
+    minimum = terms.rule.minimum_cell
     pairs = set()
     for group, mask in masks.items():
         showing = [each for each in rows if group in shown[each.name]]
-        weighed = {each.name: scales(each.scores[mask], figure) for each in showing}
+        weighed = {each.name: each.answers.weighed(mask) for each in showing}
         for a, b in combinations(showing, 2):
             few = few_differ(weighed[a.name], weighed[b.name], minimum)
             if few or _few_called_otherwise(a, b, mask, terms):
@@ -262,15 +267,12 @@ def _too_alike(
 
 
 def _few_called_otherwise(
-    a: Candidate, b: Candidate, mask: NDArray[np.bool_] | None, terms: Terms
+    a: Candidate, b: Candidate, mask: NDArray[np.bool_], terms: Terms
 ) -> bool:
-    if not depends_on_threshold(FigureName.read(terms.figure)):
+    one, other = a.answers, b.answers
+    if not isinstance(one, OneScore) or not isinstance(other, OneScore):
         return False
-    sides = [
-        (each.scores if mask is None else each.scores[mask], each.release.threshold)
-        for each in (a, b)
-    ]
-    return few_called_otherwise(sides[0], sides[1], terms.rule.minimum_cell)
+    return one.few_called_otherwise(other, mask, terms.rule.minimum_cell)
 
 
 def _ranked(
@@ -283,15 +285,29 @@ def _ranked(
     teams: bool = True,
 ) -> Ranked:
     inside = cases.inside(OVERALL) if mask is None else mask
-    submitted = {
-        each.name: Submitted(
-            scores=each.scores[inside],
-            threshold=each.release.threshold,
-            team=each.release.team.casefold() if teams else "",
-            best_of=each.looks,
+    submitted, measured = {}, {}
+    for each in rows:
+        answers, team = each.answers, each.release.team.casefold() if teams else ""
+        if isinstance(answers, OneScore):
+            submitted[each.name] = Submitted(
+                scores=answers.scores[inside],
+                threshold=answers.threshold,
+                team=team,
+                best_of=each.looks,
+            )
+        else:
+            measured[each.name] = answers.measured(inside, team=team, best_of=each.looks)
+            group = answers.group(inside)
+    if measured:
+        return ranked_by_influence(
+            group,
+            measured,
+            figure=terms.figure,
+            higher_is_better=terms.higher_is_better,
+            replicates=replicates,
+            seed=terms.seed,
+            confidence=terms.confidence,
         )
-        for each in rows
-    }
     return ranked(
         cases.labels[inside],
         submitted,

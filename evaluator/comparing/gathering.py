@@ -10,6 +10,7 @@ import numpy as np
 
 from cohort_selection.sealing.cohort import Cohort
 from evaluator.benchmark.specification import Benchmark
+from evaluator.comparing.answers import OfKind, OneScore
 from evaluator.comparing.compared import Candidate, Cases, Terms, compared
 from evaluator.comparing.due import Due
 from evaluator.comparing.looks import looks
@@ -21,12 +22,14 @@ from evaluator.comparison import (
 )
 from evaluator.disclosure.control import Release
 from evaluator.evaluation import judged_by
+from evaluator.glossary import figure
 from evaluator.leaderboard.board.ranking import Entrant, placed
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.score import choices_of
 from evaluator.stores.enclave import Enclave
-from evaluator.tasks.judged import one_score_apart
+from evaluator.tasks.judged import KINDS
 from evaluator.tasks.scored_cases import ScoredCases, read_cases
+from metrics.figure_name import FigureName
 from submissions.ledger.ledger import Ledger
 
 REPLICATES = 2_000
@@ -70,6 +73,7 @@ def gathered(sources: Sources, cause: Due, now: datetime) -> Comparison:
     ]
     terms = Terms(
         figure=plan.primary,
+        higher_is_better=figure(plan.primary).better == "higher",
         confidence=plan.confidence,
         replicates=REPLICATES,
         seed=sources.enclave.seed(plan.seed, _PURPOSE),
@@ -119,9 +123,9 @@ def _kept(sources: Sources, cause: Due) -> tuple[dict[str, _Kept], list[NotCompa
             others.append(NotCompared(submission_id=name, reason=ANOTHER_PLAN))
             continue
         if first is None:
-            first = read_cases(sources.cohort, predictions)
-        scores = np.array([predictions.values[case.case_id][0] for case in first.cases])
-        stored[name] = _Kept(release, replace(first, scores=scores))
+            first = read_cases(sources.cohort, predictions, sources.benchmark.outputs)
+        # Masks are large, and of most submissions not needed again.
+        stored[name] = _Kept(release, replace(first.answered(predictions), marked=()))
     return stored, others
 
 
@@ -148,14 +152,28 @@ def _candidates(
         one = stored[row.submission_id]
         submission = sources.ledger.submission(row.submission_id)
         by = judged_by(submission, sources.benchmark, sources.cohort)
+        given = _with_regions(sources, row.submission_id, one.given)
+        kind = KINDS[by.task.kind]
+        name = FigureName.read(by.plan.primary)
         candidates.append(
             Candidate(
                 release=one.release,
-                scores=one.given.scores,
-                apart=one_score_apart(one.given, submission.threshold, by),
+                answers=OneScore(given.scores, one.release.threshold, name)
+                if kind.measures is None
+                else OfKind(given, by, name),
+                apart=kind.apart(given, by),
                 looks=counted[submission.team.casefold()],
                 baseline=row.baseline,
                 entered=entered[row.submission_id],
             )
         )
     return candidates
+
+
+def _with_regions(sources: Sources, name: str, given: ScoredCases) -> ScoredCases:
+    """The cases beside the masks or marks of a submission, where the task asks for them."""
+    if not sources.benchmark.task.has_regions:
+        return given
+    predictions = sources.enclave.predictions(name, sources.cohort.digest)
+    assert predictions is not None  # read before
+    return given.answered(predictions)

@@ -3,6 +3,6 @@
 **Plan**: the [analysis] table. **Evaluation**: all figures of one submission before disclosure
 control.
 
-Order of reading: ``analysis_plan``, ``results``, ``groups``, ``score``, ``curves``,
-``target_population``, ``score_tables``, ``code_version``.
+Order of reading: ``analysis_plan``, ``results``, ``groups``, ``declared_gaps``, ``score``,
+``curves``, ``target_population``, ``score_tables``, ``code_version``.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -250,6 +250,10 @@ class AnalysisPlan:
         """The gaps that are tested, the primary one first; (figure, attribute)."""
         first = () if self.primary_gap is None else (self.primary_gap,)
         return (*first, *self.gaps)
+
+    def testing(self, gaps: Sequence[Gap]) -> AnalysisPlan:
+        """The plan with these of its declared gaps alone, the first of them the primary one."""
+        return replace(self, primary_gap=next(iter(gaps), None), gaps=tuple(gaps[1:]))
 
     def refuse_single_levels(self, levels: Mapping[str, Iterable[str]]) -> None:
         """Raise PlanError where a declared gap has fewer than two levels to compare.

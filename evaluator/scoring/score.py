@@ -13,10 +13,10 @@ from evaluator.case_tables.scoring_input import ScoringInput, ScoringInputError,
 from evaluator.scoring.analysis_plan import AnalysisPlan, PlanError, read_plan
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.curves import curves_of
+from evaluator.scoring.declared_gaps import PERMUTATIONS, declared_gaps
 from evaluator.scoring.groups import Arranged, PlanGroup, arranged, groups_of, is_reported
 from evaluator.scoring.one_thread import ONE_THREAD
 from evaluator.scoring.results import (
-    ALL_LEVELS,
     OVERALL,
     Curve,
     Evaluation,
@@ -25,12 +25,12 @@ from evaluator.scoring.results import (
 from evaluator.scoring.target_population import TargetWeights
 from metrics import arrays
 from metrics.all_figures import Choices, figures, figures_of_probabilities, names
-from metrics.arrays import Bools, Floats
-from metrics.estimate import Estimate, UndefinedMetric
+from metrics.arrays import Bools, Floats, Ints
+from metrics.estimate import UndefinedMetric
 from metrics.figure_name import FigureName, Kind
-from metrics.gaps import fairness, multiplicity
+from metrics.gaps import fairness
 from metrics.gaps.differences import MAX_MIN, Gap, Level, gaps
-from metrics.gaps.tests import gap_test
+from metrics.gaps.tests import GapTest, gap_test
 from metrics.group import Group, everyone
 from metrics.intervals.linearised import effective_patients
 from metrics.target_population import weighted
@@ -45,9 +45,6 @@ __all__ = [
     "read_tables",
     "score",
 ]
-
-PERMUTATIONS = 2_000
-"""Of each declared gap."""
 
 
 @ONE_THREAD
@@ -91,7 +88,20 @@ def score(
         results += _standardized(parts[0], w, plan, choices, fitted)
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
-    results += _declared_gaps(parts, whole, plan, choices, threads)
+
+    def test(figure: str, level: Ints, attribute: str) -> GapTest:
+        return gap_test(
+            figure,
+            whole,
+            level,
+            threshold=choices.threshold,
+            permutations=PERMUTATIONS,
+            seed=plan.seed,
+            fixed=whole.fixed and attribute in plan.fixed_attributes,
+            threads=threads,
+        )
+
+    results += declared_gaps(parts, whole, plan, test)
     left_out = figures_of_probabilities(choices) if ranks_only else frozenset()
     effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
     return Evaluation(
@@ -253,51 +263,3 @@ def _gaps(
             made = [Gap(str(name), MAX_MIN, whole.undefined(reason))]
         for gap in made:
             yield Result.named(gap.metric, attribute, gap.level, gap.estimate)
-
-
-def _declared_gaps(
-    parts: Sequence[PlanGroup],
-    whole: Group,
-    plan: AnalysisPlan,
-    choices: Choices,
-    threads: int | None,
-) -> Iterator[Result]:
-    """P-values of the gaps that the plan declares, plain and adjusted for their number."""
-    found: list[Estimate] = []
-    for figure, attribute in plan.declared_gaps:
-        code = np.full(whole.y.size, -1, dtype=np.int64)
-        mine = [part for part in parts if part.attribute == attribute]
-        tested = [part for part in mine if part.lacking is None]
-        for number, part in enumerate(tested):
-            code[part.member] = number
-        if len(tested) < 2:
-            reason = f"insufficient data: {len(tested)} of {len(mine)} levels have enough"
-            found.append(whole.undefined(reason))
-            continue
-        try:
-            test = gap_test(
-                figure,
-                whole,
-                code,
-                threshold=choices.threshold,
-                permutations=PERMUTATIONS,
-                seed=plan.seed,
-                fixed=whole.fixed and attribute in plan.fixed_attributes,
-                threads=threads,
-            )
-        except UndefinedMetric as reason:
-            found.append(whole.undefined(str(reason)))
-            continue
-        method = f"{test.method}; levels: {len(tested)} of {len(mine)}"
-        found.append(whole.estimate(test.p_value, (None, None), method))
-    if not found:
-        return
-    shares = multiplicity.gap_weights(len(found), primary=True)
-    adjusted = multiplicity.fallback([estimate.value for estimate in found], shares)
-    for (figure, attribute), plain, p in zip(plan.declared_gaps, found, adjusted, strict=True):
-        name = FigureName.read(figure)
-        yield Result(name.of_kind(Kind.GAP_P), attribute, ALL_LEVELS, plain)
-        if p is not None:
-            method = f"fallback procedure over {len(found)} declared gaps"
-            estimate = replace(plain, value=p, method=method)
-            yield Result(name.of_kind(Kind.GAP_P_ADJUSTED), attribute, ALL_LEVELS, estimate)

@@ -14,6 +14,10 @@ from evaluator.scoring.results import Evaluation
 from evaluator.scoring.score import score
 from evaluator.scoring.target_population import TargetWeights
 from evaluator.tasks.scored_cases import ScoredCases
+from evaluator.tasks.tops import Measures
+from evaluator.tasks.weighed import Weigh
+from metrics.figure_name import FigureName
+from metrics.gaps.tests import DECLARABLE
 from metrics.group import SAMPLED
 
 
@@ -50,7 +54,8 @@ class Kind:
     ``top`` scores the task as a whole, without its parts. ``parts`` gives them by name. ``apart``
     finds what predictions set apart among the figures of the whole. ``tied`` says that the counts
     of one part tell something of another's, so that what one withholds is withheld in all; what
-    the parts would tell of a group between them is withheld ``between``.
+    the parts would tell of a group between them is withheld ``between``. What it ``measures``, and
+    how it ``weighs`` answers, serves comparisons; both are None where one score is compared.
     """
 
     top: Callable[[ScoredCases, Judged], Evaluation]
@@ -58,6 +63,8 @@ class Kind:
     apart: Callable[[ScoredCases, Judged], SetApart]
     tied: bool = False
     between: Callable[[ScoredCases, Judged], Also] = lambda given, by: NOTHING
+    measures: Callable[[ScoredCases, Judged], Measures] | None = None
+    weighs: Callable[[ScoredCases, Judged, FigureName], Weigh] | None = None
 
 
 def scored(
@@ -66,9 +73,13 @@ def scored(
     """The whole report of one score against one label, that of the task or of a ``part``.
 
     A design that sets the number of positive patients sets that of the task's label. How many have
-    a part's label is then taken as chance, which makes its intervals no narrower than they are.
+    a part's label is then taken as chance, which makes its intervals no narrower than they are. A
+    declared gap of the whole, as in the error of grades, is none of its parts.
     """
-    plan = replace(by.plan, sampling_design=SAMPLED, fixed_attributes=()) if part else by.plan
+    plan = by.plan
+    if part:
+        plan = replace(by.plan, sampling_design=SAMPLED, fixed_attributes=())
+        plan = plan.testing([gap for gap in plan.declared_gaps if gap[0] in DECLARABLE])
     return score(
         given.labels,
         given.scores,

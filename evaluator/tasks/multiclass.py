@@ -7,22 +7,36 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluator.probing.set_apart import SetApart
+from evaluator.probing.set_apart import SetApart, depends_on_threshold
 from evaluator.scoring.results import Evaluation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart
 from evaluator.tasks.scored_cases import ScoredCases
-from evaluator.tasks.tops import top_of
+from evaluator.tasks.tops import Measures, top_of
+from evaluator.tasks.weighed import Weigh, of_columns
 from metrics.arrays import Floats, Ints
 from metrics.edges import called
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName
 from metrics.group import Group
-from metrics.outputs.classes import Classified, class_figures, class_influences
+from metrics.outputs.classes import (
+    HAND_TILL,
+    LOG_LOSS,
+    MACRO_AUROC,
+    Classified,
+    class_figures,
+    class_influences,
+)
 
 NOBODY: frozenset[str] = frozenset()
 
 
 def whole(given: ScoredCases, by: Judged) -> Evaluation:
     """Figures of all classes, for everyone and each group of the plan."""
+    return top_of(given, by.plan, by.plan_digest, measures(given, by))
+
+
+def measures(given: ScoredCases, by: Judged) -> Measures:
+    """Figures of all classes, in any group."""
     cases, fewest = _classified(given, by), by.plan.minimum_per_class
 
     def figures(rows: Ints, group: Group, confidence: float) -> Mapping[str, Estimate]:
@@ -31,7 +45,7 @@ def whole(given: ScoredCases, by: Judged) -> Evaluation:
     def influences(rows: Ints, group: Group) -> Mapping[str, Floats]:
         return class_influences(_some(cases, rows), group, fewest)
 
-    return top_of(given, by.plan, by.plan_digest, figures, influences)
+    return Measures(figures, influences)
 
 
 def classes(given: ScoredCases, by: Judged) -> dict[str, Part]:
@@ -78,4 +92,14 @@ def _classes(given: ScoredCases, by: Judged) -> Iterator[tuple[str, Part]]:
         yield name, Part(replace(cases, comparators={}), by.threshold)
 
 
-KIND = Kind(top=whole, parts=classes, apart=apart, tied=True)
+def weighs(given: ScoredCases, by: Judged, figure: FigureName) -> Weigh:
+    """The probabilities of each class, and the called class where the figure is of calls."""
+    return of_columns(
+        list(given.outputs.T),
+        [_classified(given, by).called] if depends_on_threshold(figure) else (),
+        amounts=figure.base not in (HAND_TILL, MACRO_AUROC),
+        log_odds=figure.base == LOG_LOSS,
+    )
+
+
+KIND = Kind(top=whole, parts=classes, apart=apart, tied=True, measures=measures, weighs=weighs)

@@ -11,9 +11,11 @@ from evaluator.probing.set_apart import SetApart
 from evaluator.scoring.results import Evaluation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart
 from evaluator.tasks.scored_cases import ScoredCases
-from evaluator.tasks.tops import top_of
+from evaluator.tasks.tops import Measures, top_of
+from evaluator.tasks.weighed import Weigh, of_columns
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName
 from metrics.group import Group
 from metrics.outputs.findings import finding_figures, finding_influences
 
@@ -22,6 +24,11 @@ NOBODY: frozenset[str] = frozenset()
 
 def whole(given: ScoredCases, by: Judged) -> Evaluation:
     """Macro averages over all findings, for everyone and each group of the plan."""
+    return top_of(given, by.plan, by.plan_digest, measures(given, by))
+
+
+def measures(given: ScoredCases, by: Judged) -> Measures:
+    """Macro averages over all findings, in any group."""
     names, fewest = by.task.outputs, by.plan.minimum_per_class
 
     def figures(rows: Ints, group: Group, confidence: float) -> Mapping[str, Estimate]:
@@ -31,7 +38,7 @@ def whole(given: ScoredCases, by: Judged) -> Evaluation:
     def influences(rows: Ints, group: Group) -> Mapping[str, Floats]:
         return finding_influences(given.targets[rows], given.outputs[rows], group, names, fewest)
 
-    return top_of(given, by.plan, by.plan_digest, figures, influences)
+    return Measures(figures, influences)
 
 
 def findings(given: ScoredCases, by: Judged) -> dict[str, Part]:
@@ -59,4 +66,10 @@ def _findings(given: ScoredCases, by: Judged) -> Iterator[tuple[str, Part]]:
             yield name, Part(replace(cases, comparators={}), by.threshold)
 
 
-KIND = Kind(top=whole, parts=findings, apart=apart)
+def weighs(given: ScoredCases, by: Judged, figure: FigureName) -> Weigh:
+    """The scores of each finding by their ranks, in the cases in which it is known."""
+    known = np.where(np.isnan(given.targets), np.nan, given.outputs)
+    return of_columns(list(known.T))
+
+
+KIND = Kind(top=whole, parts=findings, apart=apart, measures=measures, weighs=weighs)

@@ -20,19 +20,27 @@ from evaluator.probing.set_apart import SetApart
 from evaluator.scoring.results import Evaluation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart
 from evaluator.tasks.scored_cases import ScoredCases
-from evaluator.tasks.tops import top_of
+from evaluator.tasks.tops import Measures, top_of
+from evaluator.tasks.weighed import Weigh, of_columns
 from metrics.arrays import Bools, Floats, Ints
 from metrics.estimate import Estimate
+from metrics.figure_name import FigureName
 from metrics.grades.agreement import nearest_grades
-from metrics.grades.figures import Graded, grade_figures, grade_influences
+from metrics.grades.figures import Graded, grade_figures, grade_influences, grade_values
 from metrics.group import Group
 
 NOBODY: frozenset[str] = frozenset()
 _MANY = 3
+_OF_RANKS = ("prediction_probability", "kendall_tau_b")
 
 
 def whole(given: ScoredCases, by: Judged) -> Evaluation:
     """Figures of the grades, for everyone and each group of the plan."""
+    return top_of(given, by.plan, by.plan_digest, measures(given, by))
+
+
+def measures(given: ScoredCases, by: Judged) -> Measures:
+    """Figures of the grades, in any group."""
     graded = Graded(given.targets[:, 0], given.scores, by.task.lowest, by.task.highest)
 
     def figures(rows: Ints, group: Group, confidence: float) -> Mapping[str, Estimate]:
@@ -41,7 +49,7 @@ def whole(given: ScoredCases, by: Judged) -> Evaluation:
     def influences(rows: Ints, group: Group) -> Mapping[str, Floats]:
         return grade_influences(graded.part(rows), group)
 
-    return top_of(given, by.plan, by.plan_digest, figures, influences)
+    return Measures(figures, influences, lambda rows: grade_values(graded.part(rows)))
 
 
 def cuts(given: ScoredCases, by: Judged) -> dict[str, Part]:
@@ -133,4 +141,21 @@ def _groups(given: ScoredCases, by: Judged) -> Iterator[tuple[tuple[str, str], B
             yield (JOINT.join(names), str(level)), levels == level
 
 
-KIND = Kind(top=whole, parts=cuts, apart=apart, tied=True, between=between)
+def weighs(given: ScoredCases, by: Judged, figure: FigureName) -> Weigh:
+    """The grades by their ranks; by themselves, and as whole grades, where distances count."""
+    if figure.base in _OF_RANKS:
+        return of_columns([given.scores])
+    nearest = nearest_grades(given.scores, by.task.lowest, by.task.highest).astype(np.int64)
+    whole_grades = [nearest] if figure.base.endswith("_kappa") else ()
+    return of_columns([given.scores], whole_grades, amounts=True)
+
+
+KIND = Kind(
+    top=whole,
+    parts=cuts,
+    apart=apart,
+    tied=True,
+    between=between,
+    measures=measures,
+    weighs=weighs,
+)

@@ -56,6 +56,24 @@ class ScoredCases:
             marked=(),
         )
 
+    def answered(self, predictions: Predictions) -> ScoredCases:
+        """The same cases beside other predictions."""
+        values = [predictions.values[case.case_id] for case in self.cases]
+        return replace(
+            self,
+            scores=_first(self.cases, predictions),
+            outputs=np.array(values, dtype=np.float64) if self.targets.size else self.outputs,
+            marked=_regions(self.cases, predictions),
+        )
+
+
+def _first(cases: Sequence[Case], predictions: Predictions) -> NDArray[np.float64]:
+    return np.array([predictions.values[c.case_id][0] for c in cases], dtype=np.float64)
+
+
+def _regions(cases: Sequence[Case], predictions: Predictions) -> tuple[str, ...]:
+    return tuple(predictions.regions[c.case_id] for c in cases if predictions.regions)
+
 
 def read_cases(
     cohort: Cohort, predictions: Predictions, outputs: Sequence[str] = ()
@@ -68,7 +86,7 @@ def read_cases(
     given = ScoredCases(
         cases=cases,
         labels=np.array([case.label == 1 for case in cases], dtype=np.bool_),
-        scores=np.array([predictions.values[c.case_id][0] for c in cases], dtype=np.float64),
+        scores=_first(cases, predictions),
         patients=np.array([case.patient_id for case in cases]),
         attributes={
             name: np.array([case.attributes[name] for case in cases])
@@ -78,13 +96,10 @@ def read_cases(
             name: np.array([said[case.case_id] for case in cases], dtype=np.float64)
             for name, said in cohort.comparators().items()
         },
-        marked=tuple(predictions.regions[c.case_id] for c in cases if predictions.regions),
+        marked=_regions(cases, predictions),
     )
     if not outputs:
         return given
     targets = [[case.targets.get(name) for name in outputs] for case in cases]
-    return replace(
-        given,
-        outputs=np.array([predictions.values[case.case_id] for case in cases], dtype=np.float64),
-        targets=np.array(targets, dtype=np.float64),  # None becomes NaN
-    )
+    of_targets = replace(given, targets=np.array(targets, dtype=np.float64))  # None becomes NaN
+    return of_targets.answered(predictions)

@@ -15,12 +15,13 @@ from evaluator.tasks.few_regions_apart import few_masks_apart
 from evaluator.tasks.kinds import Judged, Kind
 from evaluator.tasks.regions import drawn_mask, reference_mask, stack_of_case
 from evaluator.tasks.scored_cases import ScoredCases
-from evaluator.tasks.tops import top_of
+from evaluator.tasks.tops import Measures, top_of
+from evaluator.tasks.weighed import of_texts
 from metrics.arrays import Floats, Ints
 from metrics.estimate import Estimate
 from metrics.group import Group
 from metrics.masks.empty_rules import EmptyRules
-from metrics.masks.figures import MaskMeasures, mask_figures, mask_influences
+from metrics.masks.figures import MaskMeasures, mask_figures, mask_influences, mask_values
 from metrics.masks.measures import PairMeasures, measure_pair
 
 WORST = "mean_hd"
@@ -59,11 +60,12 @@ def _measured(place: int, given: ScoredCases, tolerances: tuple[float, ...]) -> 
 
 def top(given: ScoredCases, by: Judged) -> Evaluation:
     """Figures of masks for everyone and each group of the plan."""
-    return of_pairs(given, measured(given, by.task), by)
+    return top_of(given, by.plan, by.plan_digest, measures(given, by))
 
 
-def of_pairs(given: ScoredCases, pairs: list[PairMeasures], by: Judged) -> Evaluation:
-    """The evaluation of what each case measured."""
+def measures(given: ScoredCases, by: Judged) -> Measures:
+    """Figures of masks in any group; each case is measured once."""
+    pairs = measured(given, by.task)
     rules = empty_rules(by.task)
 
     def of(places: Ints) -> MaskMeasures:
@@ -78,7 +80,13 @@ def of_pairs(given: ScoredCases, pairs: list[PairMeasures], by: Judged) -> Evalu
         found = mask_influences(of(places), group)
         return {name: each for name, each in found.items() if name != WORST}
 
-    return top_of(given, by.plan, by.plan_digest, figures, influences)
+    return Measures(figures, influences, lambda places: mask_values(of(places)))
 
 
-KIND = Kind(top=top, parts=lambda given, by: {}, apart=few_masks_apart)
+KIND = Kind(
+    top=top,
+    parts=lambda given, by: {},
+    apart=few_masks_apart,
+    measures=measures,
+    weighs=lambda given, by, figure: of_texts(given.marked),
+)

@@ -6,20 +6,23 @@ The figures are those of a kind of task; minimum counts, groups and gaps are tho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluator.scoring.analysis_plan import AnalysisPlan
 from evaluator.scoring.code_version import code_version
+from evaluator.scoring.declared_gaps import PERMUTATIONS, Test, declared_gaps
 from evaluator.scoring.groups import PlanGroup, coded, groups_of, is_reported
 from evaluator.scoring.results import Evaluation, Result
 from evaluator.tasks.scored_cases import ScoredCases
 from metrics import arrays
 from metrics.arrays import Floats, Ints
-from metrics.estimate import Estimate
+from metrics.estimate import Estimate, UndefinedMetric
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN, Gap, Level, figure_gaps
+from metrics.gaps.means import mean_gap_test
+from metrics.gaps.tests import GapTest
 from metrics.group import Group, everyone
 from metrics.intervals.linearised import effective_patients
 
@@ -32,12 +35,26 @@ Influences = Callable[[Ints, Group], Mapping[str, Floats]]
 """How far each case (cases,) of a group moves a figure; a figure may be left out."""
 
 
+Values = Callable[[Ints], Mapping[str, Floats]]
+"""What each case (cases,) counts in a figure that is a mean, NaN where it does not count."""
+
+
+def no_values(places: Ints) -> Mapping[str, Floats]:
+    """For kinds of tasks without figures that are means of what single cases count."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a kind of task measures in the cases given, wherever a group of them lies."""
+
+    figures: Figures
+    influences: Influences
+    values: Values = no_values
+
+
 def top_of(
-    given: ScoredCases,
-    plan: AnalysisPlan,
-    plan_digest: str,
-    figures: Figures,
-    influences: Influences,
+    given: ScoredCases, plan: AnalysisPlan, plan_digest: str, measures: Measures
 ) -> Evaluation:
     """The evaluation of a task as a whole, without parts and without curves.
 
@@ -46,18 +63,21 @@ def top_of(
     changes no bit. Raises ScoringInputError where the plan asks for an attribute that no case has.
     """
     order = _order(given)
-    y = np.asarray(given.labels, dtype=np.bool_)[order]
-    patient, n_patients = arrays.clusters(given.patients[order], y.size)
+    whole = whole_group(given, order, plan.sampling_design)
+    y, patient, n_patients = whole.y, whole.patient, whole.n_patients
     attributes = {name: column[order] for name, column in given.attributes.items()}
-    scores = np.asarray(given.scores, dtype=np.float64)[order]
-    whole = everyone(y, scores, patient, n_patients, plan.sampling_design)
     groups = list(groups_of(whole, coded(attributes, plan, y.size), plan))
 
     def places(part: PlanGroup) -> Ints:
         return order if part.member is None else order[part.member]
 
-    results = [each for part in groups for each in _results(part, places(part), figures, plan)]
-    results += _gaps(groups, whole, places, figures, influences, plan)
+    results = [
+        each for part in groups for each in _results(part, places(part), measures.figures, plan)
+    ]
+    results += _gaps(groups, whole, places, measures, plan)
+    values = measures.values(order) if plan.declared_gaps else {}
+    if values:
+        results += declared_gaps(groups, whole, plan, _test(values, whole, plan))
     return Evaluation(
         plan_digest=plan_digest,
         code_version=code_version(),
@@ -69,7 +89,29 @@ def top_of(
         confidence=plan.confidence,
         sampling_design=plan.sampling_design,
         effective_patients=effective_patients(patient, n_patients) if whole.clustered else None,
+        declared_gaps=plan.declared_gaps if values else (),
     )
+
+
+def _test(values: Mapping[str, Floats], whole: Group, plan: AnalysisPlan) -> Test:
+    """Tests figures that are means of the ``values`` of the cases of ``whole``, in its order."""
+
+    def test(figure: str, level: Ints, attribute: str) -> GapTest:
+        if figure not in values:
+            raise UndefinedMetric(f"a gap in {figure} is no mean of what the cases count")
+        return mean_gap_test(
+            figure, values[figure], whole, level, permutations=PERMUTATIONS, seed=plan.seed
+        )
+
+    return test
+
+
+def whole_group(given: ScoredCases, order: Ints, sampling_design: str) -> Group:
+    """All cases as a group, in an order (cases,)."""
+    y = np.asarray(given.labels, dtype=np.bool_)[order]
+    patient, n_patients = arrays.clusters(given.patients[order], y.size)
+    scores = np.asarray(given.scores, dtype=np.float64)[order]
+    return everyone(y, scores, patient, n_patients, sampling_design)
 
 
 def _order(given: ScoredCases) -> Ints:
@@ -106,8 +148,7 @@ def _gaps(
     groups: Sequence[PlanGroup],
     whole: Group,
     places: Callable[[PlanGroup], Ints],
-    figures: Figures,
-    influences: Influences,
+    measures: Measures,
     plan: AnalysisPlan,
 ) -> Iterator[Result]:
     references = dict(plan.references)
@@ -122,10 +163,10 @@ def _gaps(
         def of(
             i: int, confidence: float, kept: Sequence[PlanGroup] = enough
         ) -> Mapping[str, Estimate]:
-            return figures(places(kept[i]), kept[i].group, confidence)
+            return measures.figures(places(kept[i]), kept[i].group, confidence)
 
         def moved(i: int, kept: Sequence[PlanGroup] = enough) -> Mapping[str, Floats]:
-            return influences(places(kept[i]), kept[i].group)
+            return measures.influences(places(kept[i]), kept[i].group)
 
         made = figure_gaps(levels, len(mine), references.get(attribute), plan.confidence, of, moved)
         if len(mine) >= 2 > len(levels):

@@ -4,5 +4,5 @@
 tell apart. **Best of N**: the best of all looks of one team, whose figure owes a part to luck.
 
 Order of reading: ``pairs``, ``rankable``, ``entries``, ``all_pairs``, ``standings``,
-``selection``, ``ranking``, ``kernels``.
+``selection``, ``ranking``, ``influences``, ``kernels``.
 """

@@ -167,7 +167,7 @@ def replicate_pairs(
     if coins is not None:
         made.p_value[:] = np.maximum(made.p_value, np.exp2(1.0 - coins[first, second]).clip(max=1))
     made.p_value[alike & (made.value == 0.0)] = 1.0
-    _reach_zero(made, confidence)
+    reach_zero(made, confidence)
     unknown = alike & (made.value != 0.0)
     made.low[unknown] = made.high[unknown] = np.nan
     return made
@@ -203,11 +203,11 @@ def _normal_pairs(
         covariance,
         method,
     )
-    _reach_zero(made, confidence)
+    reach_zero(made, confidence)
     return made
 
 
-def _reach_zero(made: Pairs, confidence: float) -> None:
+def reach_zero(made: Pairs, confidence: float) -> None:
     """Let the bounds reach 0 where the p-value does not exclude it."""
     open_ = made.p_value > 1.0 - confidence
     made.low[open_] = np.minimum(made.low[open_], 0.0)
@@ -237,7 +237,7 @@ def _without_variance(
             areas = [Area(float(value[i]), float(own[i]), fewest) for i in (a, b)]
             low, high, p = bounds_and_p(*areas)
         made.low[pair], made.high[pair], made.p_value[pair] = low, high, p
-    _reach_zero(made, confidence)
+    reach_zero(made, confidence)
 
 
 def patients_apart(calls: Bools, patient: Ints, n_patients: int) -> Floats:

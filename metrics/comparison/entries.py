@@ -67,14 +67,9 @@ class Entries:
     replicates: Floats
 
     @property
-    def worth(self) -> Floats:
-        """The figures (submissions,), turned so that higher is better."""
-        return self.figure.sign * self.value
-
-    @property
-    def resampled_worth(self) -> Floats:
-        """The replicates (submissions, replicates), turned so that higher is better."""
-        return self.figure.sign * self.replicates
+    def sign(self) -> float:
+        """1 where a higher figure is better, -1 where a lower one is."""
+        return self.figure.sign
 
     @property
     def calls(self) -> Bools:

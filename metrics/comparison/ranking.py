@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +14,9 @@ from metrics.all_figures import Choices
 from metrics.arrays import Bools, Floats, Ints
 from metrics.comparison import standings
 from metrics.comparison.all_pairs import Pairs, delong_pairs, patients_apart, replicate_pairs
-from metrics.comparison.entries import Cases, Entries, Entry, entries
+from metrics.comparison.entries import Cases, Entries, entries
 from metrics.comparison.selection import Tails, correlation_of, tails_of_best
-from metrics.estimate import UndefinedMetric
+from metrics.estimate import Estimate, UndefinedMetric
 from metrics.group import FIXED_PREVALENCE
 from metrics.intervals.no_variance import fewest_of_a_class
 from metrics.resampling import bootstrap
@@ -32,6 +33,53 @@ class Submitted:
     threshold: float | None = None
     team: str = ""
     best_of: int = 1
+
+
+class OfTeam(Protocol):
+    """Whose a submission is, and of how many looks it may be the best."""
+
+    @property
+    def team(self) -> str:
+        """The team."""
+
+    @property
+    def best_of(self) -> int:
+        """All looks of the team at this cohort."""
+
+
+class HasFigure(Protocol):
+    """One submission's figure at any confidence."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The figure with its interval."""
+
+    def at(self, confidence: float) -> Estimate:
+        """The same with its interval at another confidence."""
+
+
+class Board(Protocol):
+    """What is ranked: the submissions that have a figure, and what they do in replicates."""
+
+    @property
+    def sign(self) -> float:
+        """1 where a higher figure is better, -1 where a lower one is."""
+
+    @property
+    def by_name(self) -> Mapping[str, HasFigure]:
+        """The submissions that have the figure."""
+
+    @property
+    def undefined(self) -> Mapping[str, str]:
+        """Why the others have it not."""
+
+    @property
+    def value(self) -> Floats:
+        """The figures (submissions,)."""
+
+    @property
+    def replicates(self) -> Floats:
+        """The figures in each replicate (submissions, replicates)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +192,26 @@ def ranked(
         replicates=replicates,
         seed=seed,
     )
-    pairs = _all_pairs(board, confidence)
+    return standing(board, submissions, _all_pairs(board, confidence), figure, confidence, seed)
+
+
+def standing(
+    board: Board,
+    submissions: Mapping[str, OfTeam],
+    pairs: Pairs,
+    figure: str,
+    confidence: float,
+    seed: int,
+) -> Ranked:
+    """Standings of a board whose pairs were tested; see ``ranked``."""
     adjusted = bootstrap.holm(pairs.p_value)
     found = _standings(board, submissions, pairs, adjusted, confidence, seed)
-    best_first = np.argsort(-board.worth, kind="stable").tolist()
+    best_first = np.argsort(-board.sign * board.value, kind="stable").tolist()
     return Ranked(
         figure=figure,
-        higher_is_better=board.figure.sign > 0,
+        higher_is_better=board.sign > 0,
         confidence=confidence,
-        replicates=replicates,
+        replicates=board.replicates.shape[1],
         seed=seed,
         method=pairs.method,
         standings={list(found)[place]: list(found.values())[place] for place in best_first},
@@ -173,15 +232,15 @@ def _all_pairs(board: Entries, confidence: float) -> Pairs:
 
 
 def _standings(
-    board: Entries,
-    submissions: Mapping[str, Submitted],
+    board: Board,
+    submissions: Mapping[str, OfTeam],
     pairs: Pairs,
     adjusted: Floats,
     confidence: float,
     seed: int,
 ) -> dict[str, Standing]:
     """Standing of each submission, in the order given."""
-    worth, resampled = board.worth, board.resampled_worth
+    worth, resampled = board.sign * board.value, board.sign * board.replicates
     corrected = _corrected(board, submissions, pairs, confidence, seed)
     low, high = standings.rank_intervals(worth, resampled, pairs, confidence)
     rank = standings.observed_ranks(worth)
@@ -209,8 +268,8 @@ def _standings(
 
 
 def _corrected(
-    board: Entries,
-    submissions: Mapping[str, Submitted],
+    board: Board,
+    submissions: Mapping[str, OfTeam],
     pairs: Pairs,
     confidence: float,
     seed: int,
@@ -225,19 +284,19 @@ def _corrected(
     found: dict[str, tuple[float | None, float | None]] = {}
     for members in teams.values():
         looks = max(len(members), *(submissions[names[place]].best_of for place in members))
-        worth = board.worth[members]
+        worth = board.sign * board.value[members]
         of_team = correlation[np.ix_(members, members)]
         for best in np.flatnonzero(worth == worth.max()).tolist() if looks > 1 else ():
             tails = tails_of_best(of_team, best, looks, confidence, seed)
             name = names[members[best]]
-            found[name] = _between(board.by_name[name], tails)
+            found[name] = _between(board.by_name[name], tails, board.sign)
     return found
 
 
-def _between(entry: Entry, tails: Tails) -> tuple[float | None, float | None]:
+def _between(entry: HasFigure, tails: Tails, sign: float) -> tuple[float | None, float | None]:
     """The interval whose ends miss as often as the tails say."""
     worse, better = entry.at(1.0 - 2.0 * tails.worse), entry.at(1.0 - 2.0 * tails.better)
-    if entry.figure.sign > 0:
+    if sign > 0:
         return worse.low, better.high
     return better.low, worse.high
 

@@ -14,6 +14,8 @@ of a patient who is in several levels exchange their levels with each other and 
 
 Calibration: Welch's F of the levels' figures, with the linearised variance by patient. A
 permutation would reject wherever the groups' predictions differ, which is no fault of the model.
+
+Means of grades and masks have a test of their own (``means``).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from metrics import arrays, edges
 from metrics.arrays import Bools, Floats, Ints
 from metrics.calibration import recalibration
 from metrics.estimate import UndefinedMetric
+from metrics.figure_name import FigureName
 from metrics.group import Group, part_of
 from metrics.intervals import linearised
 
@@ -45,11 +48,22 @@ RATES = {
 """Rate -> the class that it is a share of."""
 CALIBRATION = ("observed_minus_expected", "calibration_in_the_large", "calibration_slope")
 DECLARABLE = ("auroc", *RATES, *CALIBRATION)
-"""Figures whose equality over the levels of an attribute can be tested."""
+"""Figures of one score whose equality over the levels of an attribute can be tested."""
+MEANS_OF_GRADES = ("mean_absolute_error", "mean_difference")
+SHARES_OF_MASKS = {"missed_masks": "sensitivity", "false_masks": "false_positive_rate"}
+MEANS_OF_MASKS = (
+    *("mean_dice", "mean_iou", "mean_nsd_at_tolerance"),
+    *SHARES_OF_MASKS,
+)
+"""The same of grades and of masks, by the bases of their names; shares with the rate they are."""
 
 _WITH_PREVALENCE = (
     "differs between groups wherever their prevalence does, however a model treats both classes; "
     "declare sensitivity and specificity"
+)
+_LONG_TAIL = (
+    "has a long tail, and a test takes a longer one in a small group for a gap; declare mean_dice "
+    "or mean_nsd_at_tolerance_<mm>"
 )
 _REFUSED = {
     "ece": "has a bias that depends on the size of the group; declare observed_minus_expected",
@@ -57,7 +71,9 @@ _REFUSED = {
     "npv": _WITH_PREVALENCE,
     "selection_rate": _WITH_PREVALENCE,
     "brier": _WITH_PREVALENCE,
+    **dict.fromkeys(("mean_hd95", "mean_assd", "mean_masd"), _LONG_TAIL),
 }
+_MEANS = frozenset((*MEANS_OF_GRADES, *MEANS_OF_MASKS))
 _WORTH_A_THREAD = 1 << 24
 """Cases times permutations: a tenth of a second of work."""
 
@@ -73,8 +89,12 @@ class GapTest:
 
 def refuse_undeclarable(figure: str) -> None:
     """Raise UndefinedMetric with one sentence unless gaps in ``figure`` can be declared."""
-    if figure not in DECLARABLE:
-        reason = _REFUSED.get(figure, f"has no test; declare one of {', '.join(DECLARABLE)}")
+    if figure not in DECLARABLE and FigureName.read(figure).base not in _MEANS:
+        reason = _REFUSED.get(
+            figure,
+            f"has no test; declare one of {', '.join(DECLARABLE)}, of grades "
+            f"{' or '.join(MEANS_OF_GRADES)}, of masks one of {', '.join(MEANS_OF_MASKS)}",
+        )
         raise UndefinedMetric(f"a gap in {figure} cannot be tested: {figure} {reason}")
 
 
@@ -97,13 +117,12 @@ def gap_test(
     where a level lacks what the figure needs.
     """
     refuse_undeclarable(figure)
-    n_levels = int(level.max(initial=-1)) + 1
-    if n_levels < 2:
-        raise UndefinedMetric(f"a gap needs two levels with data enough; got {n_levels}")
+    n_levels = levels_in(level)
+    if figure not in DECLARABLE:
+        raise UndefinedMetric(f"a gap in {figure} is no gap of one score")
     if figure in CALIBRATION:
         return _welch(figure, whole, level, n_levels, fixed=fixed)
-    if not 1 <= permutations <= 10_000_000:
-        raise UndefinedMetric(f"give 1 to 10,000,000 permutations; got {permutations}")
+    refuse_number(permutations)
     if figure == "auroc":
         run, units = _auroc(whole, level, n_levels, np.uint64(seed))
         name = "AUROCs over their DeLong variances"
@@ -112,17 +131,36 @@ def gap_test(
             raise UndefinedMetric(f"a gap in {figure} needs a threshold; none was declared")
         run, units = _rate(whole, level, n_levels, RATES[figure], threshold, np.uint64(seed))
         name = "rates over their variances"
-    statistic = _permuted(run, permutations, whole.y.size, threads)
-    at_least = np.count_nonzero(statistic >= statistic[0] * (1.0 - 1e-9) - 1e-12)
+    statistic = permuted(run, permutations, whole.y.size, threads)
     method = f"spread of {name}, {permutations} permutations of {units} of one class"
-    return GapTest(float(at_least) / (1.0 + permutations), float(statistic[0]), method)
+    return judged(statistic, method)
+
+
+def levels_in(level: Ints) -> int:
+    """How many levels are compared; raise UndefinedMetric for fewer than two."""
+    n_levels = int(level.max(initial=-1)) + 1
+    if n_levels < 2:
+        raise UndefinedMetric(f"a gap needs two levels with data enough; got {n_levels}")
+    return n_levels
+
+
+def judged(statistic: Floats, method: str) -> GapTest:
+    """The test of the first of some statistics, that of the data, among those of permutations."""
+    at_least = np.count_nonzero(statistic >= statistic[0] * (1.0 - 1e-9) - 1e-12)
+    return GapTest(float(at_least) / statistic.size, float(statistic[0]), method)
+
+
+def refuse_number(permutations: int) -> None:
+    """Raise UndefinedMetric for a number of permutations that cannot be made."""
+    if not 1 <= permutations <= 10_000_000:
+        raise UndefinedMetric(f"give 1 to 10,000,000 permutations; got {permutations}")
 
 
 _Run = Callable[[int, Floats], None]
 """Statistics of the permutations from one number on, as many as the array has room for."""
 
 
-def _permuted(run: _Run, permutations: int, cases: int, threads: int | None) -> Floats:
+def permuted(run: _Run, permutations: int, cases: int, threads: int | None) -> Floats:
     """Statistic of the data, then of each permutation."""
     found = np.zeros(1 + permutations)
     worth = 1 + cases * permutations // _WORTH_A_THREAD
@@ -138,7 +176,7 @@ def _permuted(run: _Run, permutations: int, cases: int, threads: int | None) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Items:
+class Items:
     """What moves whole: the item of each case, each item's level, and where strata begin."""
 
     item: Ints
@@ -147,10 +185,11 @@ class _Items:
 
     @property
     def units(self) -> str:
+        """What moves whole: patients, or cases where each patient has one."""
         return "patients" if self.level.size < self.item.size else "cases"
 
 
-def _items(y: Bools, patient: Ints, level: Ints, stratum: Ints) -> _Items:
+def items_of(y: Bools, patient: Ints, level: Ints, stratum: Ints) -> Items:
     """Group the cases into items by patient; those of one kind lie together as a stratum.
 
     ``stratum`` (cases,) is that of the design. Patients of one level are of a kind where they have
@@ -172,7 +211,7 @@ def _items(y: Bools, patient: Ints, level: Ints, stratum: Ints) -> _Items:
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
     starts = np.flatnonzero(np.diff(kind[place][order], prepend=-1))
-    return _Items(rank[item], level[place][order].astype(np.int16), np.append(starts, order.size))
+    return Items(rank[item], level[place][order].astype(np.int16), np.append(starts, order.size))
 
 
 def _rate(
@@ -186,7 +225,7 @@ def _rate(
         )
     patient = whole.patient[kept]
     hit = edges.called(whole.s[kept], threshold)
-    items = _items(whole.y[kept], patient, level[kept], whole.stratum[patient])
+    items = items_of(whole.y[kept], patient, level[kept], whole.stratum[patient])
     n_items = items.level.size
     hits: Floats = np.bincount(items.item, hit, n_items).astype(np.float64)
     cases: Floats = np.bincount(items.item, minlength=n_items).astype(np.float64)
@@ -209,7 +248,7 @@ def _alike(first: int, out: Floats) -> None:
     out[:] = 0.0
 
 
-def _of_cases(items: _Items, hits: Floats, size: Ints, seed: np.uint64) -> _Run:
+def _of_cases(items: Items, hits: Floats, size: Ints, seed: np.uint64) -> _Run:
     """Permutations of items of one case: only the levels of the hits need to be drawn."""
     stratum = np.repeat(np.arange(items.starts.size - 1), np.diff(items.starts))
     order = np.lexsort((-hits, stratum))
@@ -243,7 +282,7 @@ def _auroc(whole: Group, level: Ints, n_levels: int, seed: np.uint64) -> tuple[_
     size = np.bincount(2 * level[kept] + y, minlength=2 * n_levels).reshape(n_levels, 2)
     if size.min() < 2:
         raise UndefinedMetric("a level has fewer than two cases of a class; leave it out")
-    items = _items(y, patient, level[kept], whole.stratum[patient])
+    items = items_of(y, patient, level[kept], whole.stratum[patient])
     s = _aligned(y, s, level[kept], size)
     order = np.argsort(s, kind="stable")
     item = items.item[order].astype(np.int32)

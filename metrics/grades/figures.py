@@ -131,6 +131,12 @@ def grade_influences(graded: Graded, group: Group) -> dict[str, Floats]:
     return found
 
 
+def grade_values(graded: Graded) -> dict[str, Floats]:
+    """What each case (cases,) counts in the figures that are means."""
+    apart = graded.grade - graded.reference
+    return {"mean_absolute_error": np.abs(apart), "mean_difference": apart}
+
+
 def _estimate(
     group: Group, value: Callable[[], float], interval: Callable[[], Interval]
 ) -> Estimate:

@@ -82,6 +82,57 @@ def error(group: Group, influence: Floats, *, skewed: bool = False) -> Error:
     return Error(math.sqrt(max(variance, 0.0)), _freedom(group, positive, negative), skewness)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientSums:
+    """Influences of several figures of one group through each class of patients' cases.
+
+    ``positive`` and ``negative`` (figures, patients).
+    """
+
+    positive: Floats
+    negative: Floats
+
+    @classmethod
+    def of(cls, group: Group, influences: Floats) -> PatientSums:
+        """Add up the ``influences`` (figures, cases), as ``error`` does for one figure."""
+        both = [_by_class(group, each) for each in influences]
+        return cls(np.stack([each[0] for each in both]), np.stack([each[1] for each in both]))
+
+    def less(self, other: int, others: slice) -> PatientSums:
+        """Those of the differences of one figure, by its place, and ``others``."""
+        return PatientSums(
+            self.positive[other] - self.positive[others],
+            self.negative[other] - self.negative[others],
+        )
+
+    def covariance(self, group: Group) -> Floats:
+        """Covariances of the figures (figures, figures) within the strata of the design."""
+        each = self.positive + self.negative
+        found = np.zeros((each.shape[0], each.shape[0]))
+        for h, few in enumerate(_corrections(group)):
+            mine = each[:, group.stratum == h]
+            total = mine.sum(axis=1)
+            found += few * (mine @ mine.T - np.outer(total, total) / max(1, int(group.drawn[h])))
+        return found
+
+    def errors(self, group: Group) -> tuple[Floats, Floats]:
+        """Standard error and degrees of freedom of each figure, both (figures,); as ``error``."""
+        each = self.positive + self.negative
+        variance = np.zeros(each.shape[0])
+        for h, few in enumerate(_corrections(group)):
+            mine = each[:, group.stratum == h]
+            square = (mine**2).sum(axis=1)
+            centred = square - mine.sum(axis=1) ** 2 / max(1, int(group.drawn[h]))
+            variance += few * np.where(np.abs(centred) <= 1e-12 * square, 0.0, centred)
+        spread, known = np.zeros(variance.size), np.zeros(variance.size)
+        for kept, part in ((group.y, self.positive), (~group.y, self.negative)):
+            own = (part**2).sum(axis=1)
+            spread += own
+            known += own**2 / max(_patients_with(group, kept) - 1.0, 1.0)
+        freedom = np.divide(spread**2, known, out=np.full(known.size, np.inf), where=known > 0)
+        return np.sqrt(np.maximum(variance, 0.0)), freedom
+
+
 def covariance(group: Group, a: Floats, b: Floats) -> float:
     """Covariance of two figures of one group from their influences (cases,)."""
     one = sum(_by_class(group, a))
@@ -137,15 +188,20 @@ def _of_patients(group: Group, influence: Floats, kept: Bools) -> Floats:
 
 def _within_strata(group: Group, a: Floats, b: Floats) -> float:
     n_strata = group.drawn.size
-    own = np.bincount(group.stratum, minlength=n_strata)
     products = np.bincount(group.stratum, a * b, n_strata)
     sum_a = np.bincount(group.stratum, a, n_strata)
     sums = sum_a * (sum_a if b is a else np.bincount(group.stratum, b, n_strata))
     centred = products - sums / np.maximum(group.drawn, 1)
     centred[np.abs(centred) <= 1e-12 * np.abs(products)] = 0.0  # what rounding leaves of nothing
+    return float(_corrections(group) @ centred)
+
+
+def _corrections(group: Group) -> Floats:
+    """What the variance of each stratum (strata,) is multiplied by for its few patients."""
+    own = np.bincount(group.stratum, minlength=group.drawn.size)
     some = np.where(own > 1, own, group.n_patients)
     few = (some - 1.0) / some  # leaving a patient out already enlarged what it adds
-    return float((few if group.clustered else 1.0 / few) @ centred)
+    return np.asarray(few if group.clustered else 1.0 / few)
 
 
 def _skewness(group: Group, each: Floats) -> float:
@@ -162,10 +218,13 @@ def _freedom(group: Group, positive: Floats, negative: Floats) -> float:
     for kept, part in ((group.y, positive), (~group.y, negative)):
         mine = float(part @ part)
         if mine > 0:
-            if group.clustered:
-                patients = effective_patients(group.patient[kept], group.n_patients)
-            else:
-                patients = float(np.count_nonzero(kept))
             variance += mine
-            known += mine**2 / max(patients - 1.0, 1.0)
+            known += mine**2 / max(_patients_with(group, kept) - 1.0, 1.0)
     return variance**2 / known if known > 0 else math.inf
+
+
+def _patients_with(group: Group, kept: Bools) -> float:
+    """How many patients have the cases ``kept`` (cases,); effective ones where they repeat."""
+    if group.clustered:
+        return effective_patients(group.patient[kept], group.n_patients)
+    return float(np.count_nonzero(kept))

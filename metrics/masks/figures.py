@@ -82,6 +82,11 @@ def mask_influences(per_case: MaskMeasures, group: Group) -> dict[str, Floats]:
     return found
 
 
+def mask_values(per_case: MaskMeasures) -> dict[str, Floats]:
+    """What each case (cases,) counts in each figure; NaN for the cases that are left out."""
+    return {name: values for name, (values, _) in _measured(per_case).items()}
+
+
 _MakeInterval = Callable[[Group, Floats, float], Interval]
 
 

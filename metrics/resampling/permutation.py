@@ -19,14 +19,14 @@ OF_A_CASE = 0.25
 
 
 @numba.njit(inline="always")
-def _stream(seed: np.uint64, number: int) -> np.uint64:
+def stream(seed: np.uint64, number: int) -> np.uint64:
     """Where the random numbers of one permutation begin."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     return mixed(mixed(seed + golden) ^ (np.uint64(number) * golden))
 
 
 @numba.njit(nogil=True, cache=True)
-def _shuffle(
+def shuffle(
     levels: NDArray[np.int16], first: int, last: int, drawn: int, at: np.uint64
 ) -> np.uint64:
     """Put ``drawn`` items of ``first``..``last`` at random in front (Fisher & Yates; Lemire 2019).
@@ -53,7 +53,7 @@ def _shuffle(
 
 
 @numba.njit(nogil=True, cache=True)
-def _spread(value: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+def spread(value: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
     """Sum of w (F - mean)^2 over the levels, w = 1 / variance and the mean weighted by w.
 
     Endless where no level varies, and yet they differ: one that is all right, one all wrong.
@@ -95,10 +95,10 @@ def pearson(
     for row in range(out.size):
         found[:] = 0
         work[:] = levels
-        at = _stream(seed, first + row)
+        at = stream(seed, first + row)
         for h in range(n_strata):
             if first + row > 0:
-                at = _shuffle(work, starts[h], starts[h + 1], hits[h], at)
+                at = shuffle(work, starts[h], starts[h + 1], hits[h], at)
             for i in range(starts[h], starts[h] + hits[h]):
                 found[work[i]] += 1
         total = 0.0
@@ -135,9 +135,9 @@ def clustered_rates(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
+            at = stream(seed, first + row)
             for h in range(starts.size - 1):
-                at = _shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
         sums[:] = 0.0
         for i in range(work.size):
             mine = sums[work[i]]
@@ -149,7 +149,7 @@ def clustered_rates(
             n = sums[g, 0]
             value[g] = sums[g, 1] / n
             variance[g] = max(sums[g, 2], sums[g, 3]) / n**2
-        out[row] = _spread(value, variance)
+        out[row] = spread(value, variance)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -207,9 +207,9 @@ def auroc(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
-            at = _shuffle(work, 0, n_positive, n_positive - 1, at)
-            at = _shuffle(work, n_positive, n, n - n_positive - 1, at)
+            at = stream(seed, first + row)
+            at = shuffle(work, 0, n_positive, n_positive - 1, at)
+            at = shuffle(work, n_positive, n, n - n_positive - 1, at)
         sums[:] = 0
         _place(work.view(np.uint16), item.view(np.uint32), y, tied_until, sums)
         variance[:] = 0.0
@@ -223,7 +223,7 @@ def auroc(
                 variance[g] += centred / ((own - 1.0) * own)
                 value[g] = total / (2.0 * own * others)
         _to_shared_auroc(value, fewest, variance)
-        out[row] = _spread(value, variance)
+        out[row] = spread(value, variance)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -338,9 +338,9 @@ def clustered_auroc(
     for row in range(out.size):
         work[:] = levels
         if first + row > 0:
-            at = _stream(seed, first + row)
+            at = stream(seed, first + row)
             for h in range(starts.size - 1):
-                at = _shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
         _walk(work, item, y, tied_until, seen, part, place)
         value[:] = 0.0
         for k in range(item.size):
@@ -387,4 +387,4 @@ def clustered_auroc(
                 fewest[g] = min(fewest[g], whole / max(1.0, size[g, c]))
             variance[g] = max(0.0, variance[g])
         _to_shared_auroc(value, fewest, variance)
-        out[row] = _spread(value, variance)
+        out[row] = spread(value, variance)

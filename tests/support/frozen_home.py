@@ -10,7 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +60,14 @@ feedback = "open"
 
 [board]
 {board}
+"""
+GRADES = """
+[task]
+kind = "ordinal"
+column = "severity"
+lowest = 0
+highest = 8
+cuts = [4]
 """
 BOARD = "freeze_every = 5\nfreeze_on = [2020-01-01, 2999-01-01]"
 """After five new releases, on a day before all releases and on one long after."""
@@ -141,11 +149,21 @@ def as_predicted(cases: tuple[Case, ...], values: NDArray[np.float64]) -> dict[s
     return {case.case_id: float(p) for case, p in zip(cases, values, strict=True)}
 
 
-def home(folder: Path, *, board: str = BOARD, primary: str = "auroc", n: int = 240) -> Home:
-    """Install and seal a benchmark of ``n`` cases, some patients with two; sites of 5 to 50 %."""
+def home(
+    folder: Path,
+    *,
+    board: str = BOARD,
+    primary: str = "auroc",
+    n: int = 240,
+    graded: bool = False,
+) -> Home:
+    """Install and seal a benchmark of ``n`` cases, some patients with two; sites of 5 to 50 %.
+
+    A ``graded`` one asks for grades; those from 4 on are of positive cases.
+    """
     folder.mkdir()
     path = folder / "chest.toml"
-    path.write_text(FILE.format(board=board, primary=primary))
+    path.write_text(FILE.format(board=board, primary=primary) + (GRADES if graded else ""))
     installation = Installation(folder / "home")
     installation.root.mkdir()
     benchmark = read_benchmark(path)
@@ -163,6 +181,12 @@ def home(folder: Path, *, board: str = BOARD, primary: str = "auroc", n: int = 2
         )
         for i in range(n)
     ]
+    if graded:
+        beyond = rng.integers(0, 4, n)
+        cases = [
+            replace(case, targets={"grade": float(4 * case.label + more)})
+            for case, more in zip(cases, beyond.tolist(), strict=True)
+        ]
     enclave = installation.enclave()
     cohort = seal(
         cases,

@@ -62,7 +62,7 @@ def test_scores_have_no_figure_of_probabilities(tmp_path: Path) -> None:
         (
             "[analysis]\n",
             '[analysis]\nprimary_gap = "sensitivity by sex"\n',
-            "the gap sensitivity by sex is declared, and gaps of grades are described",
+            "sensitivity by sex .* tested in mean_absolute_error, mean_difference; declare one",
         ),
         ("cuts = [2, 5]", "cuts = [5, 2]", "cuts are"),
         ('"quadratic_weighted_kappa"', '"auroc"', "such as quadratic_weighted_kappa, "),
@@ -95,5 +95,83 @@ def test_a_board_is_ordered_by_a_figure_of_its_kind(
     before, _, after = shipped.partition("primary = ")
     path.write_text(f'{before}primary = "{primary}"\n{after.partition(chr(10))[2]}')
     said = f"'{primary}' .* give a figure .*, such as {such}"
+    with pytest.raises(SpecificationError, match=said):
+        read_benchmark(path)
+
+
+def changed(name: str, folder: Path, primary: str, tables: str = "") -> Path:
+    """A benchmark that comes with Sequestra, with another primary figure and more in [analysis]."""
+    shipped = (REPOSITORY / "benchmarks" / f"simulated-{name}.toml").read_text()
+    before, _, after = shipped.partition("primary = ")
+    lines = after.splitlines(keepends=True)[1:]
+    kept = "".join(line for line in lines if not line.startswith(("primary_gap", "gaps =")))
+    path = folder / f"{name}.toml"
+    path.write_text(f'{before}primary = "{primary}"\n{tables}{kept}')
+    return path
+
+
+BOARD = "\n[board]\nfreeze_every = 5\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "primary"),
+    [
+        ("severity", "kendall_tau_b"),
+        ("findings", "macro_average_precision"),
+        ("type", "cohen_kappa"),
+        ("regions", "mean_hd95"),
+        ("marks", "wafroc"),
+    ],
+)
+def test_every_kind_may_declare_comparisons(name: str, primary: str, tmp_path: Path) -> None:
+    path = changed(name, tmp_path, primary)
+    path.write_text(path.read_text() + BOARD)
+    assert read_benchmark(path).board.freeze_every == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "primary", "other"),
+    [
+        ("marks", "froc_score", "wafroc"),
+        ("marks", "sensitivity_at_false_marks_1", "wafroc"),
+        ("type", "top_label_calibration_error", "hand_till_auroc"),
+    ],
+)
+def test_a_figure_that_no_case_moves_smoothly_is_not_compared(
+    name: str, primary: str, other: str, tmp_path: Path
+) -> None:
+    path = changed(name, tmp_path, primary)
+    path.write_text(path.read_text() + BOARD)
+    with pytest.raises(SpecificationError, match=f"give primary = '{other}', or leave freeze_on"):
+        read_benchmark(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "primary", "gap"),
+    [
+        ("severity", "mean_absolute_error", "mean_difference by sex"),
+        ("regions", "mean_dice", "missed_masks by sex"),
+        ("findings", "macro_auroc", "auroc by sex"),
+    ],
+)
+def test_gaps_that_are_tested_may_be_declared(
+    name: str, primary: str, gap: str, tmp_path: Path
+) -> None:
+    path = changed(name, tmp_path, primary, f'primary_gap = "{gap}"\n')
+    assert " by ".join(read_benchmark(path).analysis.declared_gaps[0]) == gap
+
+
+@pytest.mark.parametrize(
+    ("name", "primary", "gap", "said"),
+    [
+        ("opacity", "auroc", "mean_dice by sex", "tested in auroc, sensitivity, .*; declare one"),
+        ("regions", "mean_dice", "auroc by sex", "tested in mean_dice, .*false_masks; declare one"),
+        ("marks", "wafroc", "auroc by sex", "of a localisation task are described with intervals"),
+    ],
+)
+def test_a_gap_of_another_kind_is_refused(
+    name: str, primary: str, gap: str, said: str, tmp_path: Path
+) -> None:
+    path = changed(name, tmp_path, primary, f'primary_gap = "{gap}"\n')
     with pytest.raises(SpecificationError, match=said):
         read_benchmark(path)

@@ -321,3 +321,31 @@ def test_a_comparison_that_was_changed_is_found(made: Home) -> None:
         problems = verify_ledger(ledger, own_keys(made.installation)).problems
     assert any("of another document_sha256" in each for each in problems)
     assert any(each.startswith("comparison of chest") for each in problems)
+
+
+def test_grades_are_compared_once_by_their_kappa(tmp_path: Path) -> None:
+    home_of_grades = home(tmp_path / "grades", primary="quadratic_weighted_kappa", graded=True)
+    for number, spread in enumerate((0.5, 0.9, 1.3, 2.0, 3.0)):
+        random = np.random.default_rng(number)
+        grades = {
+            case.case_id: float(
+                np.clip((case.targets["grade"] or 0.0) + random.normal(0, spread), 0, 8)
+            )
+            for case in sorted(home_of_grades.cohort.cases(), key=lambda each: each.case_id)
+        }
+        team = "North" if number % 2 else "South"
+        home_of_grades.enter(name_of(number), f"Model {number}", grades, team=team, threshold=4.0)
+    assert freeze(home_of_grades) == ["chest"]
+    assert freeze(home_of_grades) == []
+    (found,) = frozen(home_of_grades)
+    assert found.figure == "quadratic_weighted_kappa"
+    assert [each.submission_id for each in found.entries] == [name_of(n) for n in range(5)]
+    assert [each.looks for each in found.entries] == [3, 2, 3, 2, 3]
+    assert found.entries[0].tier < found.entries[-1].tier
+    best = found.entries[0]
+    assert best.corrected_low is not None  # the best of the team's three looks
+    assert best.low is not None
+    assert best.corrected_low <= best.low
+    (first, *_) = found.between(name_of(0), name_of(4))
+    assert first.adjusted_p < 0.01
+    assert {each.attribute for each in found.pairs} == {"overall", "sex", "site"}
