@@ -229,9 +229,9 @@ def _methods(of: Contents) -> Iterator[Block]:
     yield listed(
         (
             *footing.methods(release),
-            "Every case of the cohort has a score from 0 to 1: a run that leaves one out fails, so "
-            "no score is missing and none is indeterminate. Cases without a reference standard "
-            "were not eligible.",
+            "Every case of the cohort has a prediction: a run that leaves one out fails, so none "
+            "is missing and none is indeterminate. Cases without a reference standard were not "
+            "eligible.",
             f"The number of positive cases {chance}.",
             f"The unit of sampling is the patient: no patient is both in the open part and in the "
             f"cohort, and where a patient has several cases, intervals account for it. Intervals "
