@@ -25,6 +25,12 @@ class Figure:
     meaning: str
     ideal: str = ""
 
+    @property
+    def within(self) -> str:
+        """The name within a sentence; an abbreviation at its beginning stays as it is."""
+        plain = self.name[1:2].islower() or self.name[1:2] == " "
+        return self.name[:1].lower() + self.name[1:] if plain else self.name
+
 
 DISCRIMINATION = "Discrimination"
 CALIBRATION = "Calibration"

@@ -136,7 +136,7 @@ def _estimand(of: Contents) -> Iterator[Block]:
         calls = ""
     estimates = "The report estimates" if told is None else "The benchmark asks for"
     yield paragraph(
-        f"{estimates} the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
+        f"{estimates} the {primary.within} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
         f"reference standard of the benchmark. {calls}The unit is the case; patients are "
         f"what was sampled."

@@ -22,7 +22,6 @@ from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.drawing.palette import ACCENT, BAND, GRID, MUTED, WARM
 from evaluator.leaderboard.drawing.svg import Canvas
 from evaluator.scoring.results import CurvePoint
-from metrics.estimate import Estimate
 
 _FALSE_POSITIVE = "1 \N{MINUS SIGN} specificity (false positive rate)"
 
@@ -49,7 +48,11 @@ def roc(release: Release) -> Chart | None:
     if point is not None:
         _draw_operating_point(canvas, frame, point, release.threshold)
     area = release.find("auroc")
-    said = f"AUROC {numbers.with_interval(area)}. " if area is not None and area.value is not None else ""
+    said = (
+        f"AUROC {numbers.with_interval(area)}. "
+        if area is not None and area.value is not None
+        else ""
+    )
     spoken = ", ".join(f"{p.y:.2f} at {p.x:g}" for p in points[:: max(1, len(points) // 5)])
     return Chart(
         "roc",
@@ -126,9 +129,7 @@ def precision_recall(release: Release) -> Chart | None:
     legend += [(f"threshold {release.threshold:g}", WARM, "diamond")] if shown else []
     highest = max([y for _, y in curve] + [precise.value or 0.0 if precise is not None else 0.0])
     top = min(1.0, rounded_up(1.05 * highest))
-    canvas, frame = plane(
-        legend, (0.0, 1.0), (0.0, top), "recall (sensitivity)", "precision (PPV)"
-    )
+    canvas, frame = plane(legend, (0.0, 1.0), (0.0, top), "recall (sensitivity)", "precision (PPV)")
     canvas.path([frame.at(0, share), frame.at(1, share)], MUTED, dashed=True)
     canvas.path([frame.at(x, y) for x, y in curve], ACCENT, width=2)
     for x, y in grid:
