@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from evaluator.figures_of_outputs import CALLS, OF_OUTPUTS
 from evaluator.graded_figures import GRADED, GRADES
-from evaluator.localised_figures import LOCALISED, LOCALISED_FAMILIES, MARKS, MASKS
+from evaluator.localised_figures import (
+    LOCALISED,
+    LOCALISED_FAMILIES,
+    LOCALISED_MEANINGS,
+    MARKS,
+    MASKS,
+)
 from metrics.figure_name import FigureName, Kind
 
 
@@ -385,7 +391,8 @@ def figure(metric: str) -> Figure:
         at = " to ".join(name.at)
         better = _UNLIKE.get(name.base, "higher")
         ideal = {"higher": "1", "lower": "0"}.get(better, "")
-        return Figure(_read_at(long, at), _read_at(short, at), section, better, "", ideal)
+        meaning = LOCALISED_MEANINGS.get(name.base, "")
+        return Figure(_read_at(long, at), _read_at(short, at), section, better, meaning, ideal)
     words = metric.replace("_", " ")
     return Figure(words[:1].upper() + words[1:], words, OTHER, "", "")
 

@@ -31,6 +31,9 @@ def simulate(
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
     lesions: Annotated[bool, typer.Option("--lesions", help="With outlined lesions.")] = False,
+    shortcut: Annotated[
+        float, typer.Option(help="Share of studies whose label chooses the scanner, 0 to 1.")
+    ] = 0.0,
     modality: Annotated[
         option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
     ] = option_values.Simulated.DX,
@@ -45,6 +48,7 @@ def simulate(
             seed=seed,
             modality=modality,
             lesions=lesions,
+            shortcut=shortcut,
             progress=tick,
         )
     console.print(printing.simulated(made))

@@ -138,8 +138,8 @@ def _threshold(benchmark: Benchmark) -> str:
     if task.has_regions:
         return ""
     if task.kind == ORDINAL:
-        grades = [f"{at_the_label(task, benchmark.cohort.label):g}", *map(str, task.cuts)]
-        return f"grade {' and '.join(dict.fromkeys(grades))}"
+        grades = sorted({at_the_label(task, benchmark.cohort.label), *map(float, task.cuts)})
+        return f"grade {' and '.join(f'{grade:g}' for grade in grades)}"
     return "each submission's own" if plan.threshold is None else f"{plan.threshold:g}"
 
 
