@@ -22,6 +22,8 @@ from evaluator.scoring.results import OVERALL
 from metrics.estimate import Estimate
 from metrics.figure_name import AT_FALSE_MARKS, Kind
 
+_BESIDE = 0.06
+"""Room at either end of the axis, in shares of its length, for a point with its interval."""
 _AREAS = ("wafroc", "afroc", "wafroc1", "afroc1")
 
 
@@ -47,10 +49,11 @@ def froc(release: Release) -> Chart | None:
     shown = sorted([*points, *([end] if end else [])], key=lambda point: point.rate)
     legend: list[Entry] = [("at a declared rate, with interval", ACCENT, "dot")]
     legend += [("all marks", WARM, "diamond")] if end else []
-    first, last = (math.log2(shown[place].rate) for place in (0, -1))
+    first, last = math.floor(_along(shown[0])), math.ceil(_along(shown[-1]))
+    beside = _BESIDE * (last - first)
     canvas, frame = plane(
         legend,
-        (math.floor(first), math.ceil(last)),
+        (first - beside, last + beside),
         (0.0, 1.0),
         "false marks an image",
         "sensitivity for lesions",
@@ -103,7 +106,12 @@ def _all_marks(release: Release) -> _Point | None:
 
 
 def _place(frame: Frame, point: _Point) -> tuple[float, float]:
-    return frame.at(math.log2(point.rate), point.sensitivity)
+    return frame.at(_along(point), point.sensitivity)
+
+
+def _along(point: _Point) -> float:
+    """Where a point lies on the logarithmic axis."""
+    return math.log2(point.rate)
 
 
 def _draw(canvas: Canvas, frame: Frame, point: _Point, *, of_all: bool) -> None:

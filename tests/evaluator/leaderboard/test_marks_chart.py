@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -27,7 +28,7 @@ WHOLE = {
 }
 
 
-def of(values: dict[str, float | None], **more: Estimate) -> Release:
+def of(values: Mapping[str, float | None], **more: Estimate) -> Release:
     results = [Result.named(m, *OVERALL, estimate(v, 300, 150)) for m, v in values.items()]
     results += [Result.named(m, *OVERALL, each) for m, each in more.items()]
     scored = replace(evaluation({}, curves=False), results=tuple(results))
@@ -91,7 +92,7 @@ def test_a_figure_that_is_not_released_is_not_drawn() -> None:
         {"mean_dice": 0.8},
     ],
 )
-def test_without_two_points_there_is_no_curve(values: dict[str, float | None]) -> None:
+def test_without_two_points_there_is_no_curve(values: Mapping[str, float | None]) -> None:
     assert "froc" not in charts(of(values), "wafroc")
 
 
