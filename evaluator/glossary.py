@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from evaluator.figures_of_outputs import CALLS, OF_OUTPUTS
 from evaluator.graded_figures import GRADED, GRADES
-from evaluator.localised_figures import LOCALISED, LOCALISED_FAMILIES, MARKS, MASKS
+from evaluator.localised_figures import (
+    LOCALISED,
+    LOCALISED_FAMILIES,
+    LOCALISED_MEANINGS,
+    MARKS,
+    MASKS,
+)
 from metrics.figure_name import FigureName, Kind
 
 
@@ -24,6 +30,12 @@ class Figure:
     better: str
     meaning: str
     ideal: str = ""
+
+    @property
+    def within(self) -> str:
+        """The name within a sentence; an abbreviation at its beginning stays as it is."""
+        plain = self.name[1:2].islower() or self.name[1:2] == " "
+        return self.name[:1].lower() + self.name[1:] if plain else self.name
 
 
 DISCRIMINATION = "Discrimination"
@@ -393,12 +405,13 @@ def figure(metric: str) -> Figure:
         at = " to ".join(name.at)
         better = _UNLIKE.get(name.base, "higher")
         ideal = {"higher": "1", "lower": "0"}.get(better, "")
+        meaning = LOCALISED_MEANINGS.get(name.base, "")
         return Figure(
             name=_read_at(long, at),
             short=_read_at(short, at),
             section=section,
             better=better,
-            meaning="",
+            meaning=meaning,
             ideal=ideal,
         )
     words = metric.replace("_", " ")

@@ -161,3 +161,10 @@ LOCALISED_FAMILIES = {
     ),
 }
 """Families of figures that are read at values -> name, short name, section."""
+
+LOCALISED_MEANINGS = {
+    "sensitivity_at_false_marks": "Share of the lesions that a mark is on, counting the highest "
+    "scores that make no more false marks than this: a point of the FROC curve.",
+    "mean_nsd_at_tolerance": "Share of both borders that lies within the tolerance of the other; "
+    "mean over cases.",
+}

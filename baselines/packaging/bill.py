@@ -70,10 +70,7 @@ def _of_base(base: str) -> Iterator[Component]:
     yield Component(
         type=ComponentType.CONTAINER, name=base, version=digest, bom_ref=f"image:{digest or base}"
     )
-    without = ("--rm", "--network", "none", "--read-only", "--user", "65533:65533")
-    listing = base_image.docker(
-        "run", *without, "--entrypoint", "dpkg-query", base, "--show", f"--showformat={_LISTED}"
-    )
+    listing = base_image.ask(base, "dpkg-query", "--show", f"--showformat={_LISTED}")
     if listing.returncode:
         return
     for line in sorted(listing.stdout.splitlines()):

@@ -275,8 +275,7 @@ def python_of(base: str) -> str:
     Raises PackagingError where it has none, EngineUnavailable without an engine.
     """
     ask = "import sys; print('{}.{}'.format(*sys.version_info))"
-    without = ("--rm", "--network", "none", "--read-only", "--user", "65533:65533")
-    ended = base_image.docker("run", *without, "--entrypoint", "python3", base, "-c", ask)
+    ended = base_image.ask(base, "python3", "-c", ask)
     answer = ended.stdout.strip()
     if ended.returncode or not re.fullmatch(r"3\.\d+", answer):
         last = [answer, *ended.stderr.strip().splitlines()][-1]

@@ -6,12 +6,14 @@ import csv
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.atomic_files import locked, replaced, settle
+from cohort_selection.catalog.annotations import annotation, explained
 from cohort_selection.catalog.appending import write_parts
 from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
 from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
@@ -42,6 +44,8 @@ class Indexed:
     n_studies: int
     n_records: int
     n_quarantined: int
+    n_annotations: Mapping[str, int]
+    """Of the files in quarantine those that are annotations, by what they are."""
     harmonised: Harmonised
     notes: tuple[str, ...]  # for the steward: headers in doubt, ids that do not meet, LOINC
 
@@ -79,7 +83,7 @@ def update(
         studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
             harmonised, notes = _write_studies(folder, directory, studies, records, loinc_map)
-            n_quarantined = _write_quarantine(folder / QUARANTINE, quarantine())
+            n_quarantined, n_annotations = _write_quarantine(folder / QUARANTINE, quarantine())
             if not harmonised.studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
@@ -94,6 +98,7 @@ def update(
         n_studies=harmonised.studies,
         n_records=len(records),
         n_quarantined=n_quarantined,
+        n_annotations=n_annotations,
         harmonised=harmonised,
         notes=notes,
     )
@@ -218,16 +223,21 @@ def _refuse_other_folder(directory: Path) -> None:
         )
 
 
-def _write_quarantine(path: Path, quarantined: Iterable[Quarantined]) -> int:
-    count = 0
+def _write_quarantine(
+    path: Path, quarantined: Iterable[Quarantined]
+) -> tuple[int, Mapping[str, int]]:
+    """Write every file with its reason; how many there are, and how many annotations of a kind."""
+    count, of_kind = 0, Counter[str]()
     # A file's name may be no valid text; it is written as the bytes it has.
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "reason"])
         for item in quarantined:
-            writer.writerow([str(item.path), item.reason])
+            writer.writerow([str(item.path), explained(item.reason)])
             count += 1
-    return count
+            if kind := annotation(item.reason):
+                of_kind[kind] += 1
+    return count, of_kind
 
 
 def read_quarantine(directory: Path) -> Iterator[Quarantined]:

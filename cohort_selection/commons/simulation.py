@@ -172,7 +172,7 @@ def _lines(
 def _refuse(output: Path, patients: int, asked: _Asked) -> None:
     if not 0 <= asked.shortcut <= 1:
         raise SimulationError(
-            f"shortcut is {asked.shortcut}; give a share of the studies from 0 to 1"
+            f"shortcut is {asked.shortcut:g}; give a share of the studies from 0 to 1"
         )
     if asked.modality not in _WRITERS:
         raise SimulationError(f"modality {asked.modality!r}; give one of {', '.join(_WRITERS)}")

@@ -33,6 +33,9 @@ def simulate(
     lesions: Annotated[
         bool, typer.Option("--lesions", help="Draw lesions, with outlines.")
     ] = False,
+    shortcut: Annotated[
+        float, typer.Option(help="Share of studies whose label chooses the scanner, 0 to 1.")
+    ] = 0.0,
     modality: Annotated[
         option_values.Simulated, typer.Option(help="DX for radiographs, CT for volumes.")
     ] = option_values.Simulated.DX,
@@ -47,6 +50,7 @@ def simulate(
             seed=seed,
             modality=modality,
             lesions=lesions,
+            shortcut=shortcut,
             progress=tick,
         )
     console.print(printing.simulated(commons))

@@ -138,7 +138,7 @@ def _estimand(of: Contents) -> Iterator[Block]:
         calls = ""
     estimates = "The report estimates" if feedback is None else "The benchmark asks for"
     yield paragraph(
-        f"{estimates} the {primary.name[:1].lower()}{primary.name[1:]} of this model, as "
+        f"{estimates} the {primary.within} of this model, as "
         f"the image of the digest below computes it, in {_where(release.target)}, against the "
         f"reference standard of the benchmark. {calls}The unit is the case; patients are "
         f"what was sampled."
@@ -231,9 +231,9 @@ def _methods(of: Contents) -> Iterator[Block]:
     yield listed(
         (
             *footing.methods(release),
-            "Every case of the cohort has a score from 0 to 1: a run that leaves one out fails, so "
-            "no score is missing and none is indeterminate. Cases without a reference standard "
-            "were not eligible.",
+            "Every case of the cohort has a prediction: a run that leaves one out fails, so none "
+            "is missing and none is indeterminate. Cases without a reference standard were not "
+            "eligible.",
             f"The number of positive cases {chance}.",
             f"The unit of sampling is the patient: no patient is both in the open part and in the "
             f"cohort, and where a patient has several cases, intervals account for it. Intervals "

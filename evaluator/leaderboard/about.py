@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from datetime import date
 
 from cohort_selection.cases import LABEL
+from cohort_selection.plan.cohort_plan import CohortPlan
+from cohort_selection.task.declaration import BINARY, ORDINAL
+from evaluator.benchmark.beside_task import at_the_label
 from evaluator.benchmark.offered import offered
 from evaluator.benchmark.specification import Benchmark
 from evaluator.disclosure.cohort_card import CohortCard
 from evaluator.disclosure.suppression import JOINT
 from evaluator.feedback_choice import explained
 from evaluator.glossary import figure, named
-from evaluator.leaderboard.board.columns import BESIDE
+from evaluator.leaderboard.board.columns import figures_in_tables
 from evaluator.leaderboard.board.kept import Board, Kept
 from evaluator.leaderboard.claims_block import claims_shown
 from evaluator.leaderboard.drawing import numbers
 from evaluator.leaderboard.drawing.levels import readable, readable_level
 from evaluator.leaderboard.pages import Listing
+from evaluator.leaderboard.task_words import given_of, rules_of
 from evaluator.leaderboard.templating.environment import environment
 from submissions.design.dates import day
 from submissions.ledger.beside_releases.retirement import Spent
@@ -47,7 +51,7 @@ def render_about(
             listing=listing,
             n_models=len(board.places),
             primary=figure(listing.primary),
-            beside=named(metric for metric in BESIDE if metric != listing.primary),
+            beside=named(_beside(listing, board)),
             card=card,
             shares=[] if card is None else _shares(card),
             waiting=kept.waiting(listing.name),
@@ -63,6 +67,14 @@ def render_about(
     )
 
 
+def _beside(listing: Listing, board: Board) -> tuple[str, ...]:
+    """The figures beside the primary one, as far as the kind of task or a release tells them."""
+    benchmark = listing.benchmark
+    if board.metrics or benchmark is None or benchmark.task.kind == BINARY:
+        return figures_in_tables(listing.primary, board.metrics)
+    return ()
+
+
 def _opening(benchmark: Benchmark, spent: Spent | None, today: date) -> str:
     """When the benchmark takes submissions, or why it takes no more."""
     if spent is None:
@@ -75,9 +87,7 @@ def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
     """Who may be in the cohort, and what is the reference standard."""
     plan = benchmark.cohort
     label = plan.label
-    says = " or ".join(label.contains) if label.contains else "yes"
-    says = f"does not say {says}" if plan.invert_label else f"says {says}"
-    standard = f"{label.column} of the clinical table; positive where it {says}"
+    standard = f"{label.column} of the clinical table; positive {_positive(plan)}"
     oldest = "" if plan.maximum_age is None else f" to {plan.maximum_age}"
     found = [
         ("Reference standard", standard),
@@ -90,16 +100,27 @@ def _criteria(benchmark: Benchmark) -> list[tuple[str, str]]:
     return [(name, text) for name, text in found if text]
 
 
+def _positive(plan: CohortPlan) -> str:
+    """Where a case is positive by its label."""
+    label = plan.label
+    if label.at_least is not None:
+        at = f"{label.at_least:g}"
+        return f"below {at}" if plan.invert_label else f"from {at} on"
+    says = " or ".join(label.contains) if label.contains else "yes"
+    return f"where it does not say {says}" if plan.invert_label else f"where it says {says}"
+
+
 def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
     """What is computed and shown."""
     plan = benchmark.analysis
     groups = [
         readable(name) for name in (*plan.subgroups, *(JOINT.join(n) for n in plan.intersections))
     ]
-    threshold = "each submission's own" if plan.threshold is None else f"{plan.threshold:g}"
-    return [
+    found = [
+        ("A model gives", given_of(benchmark.task)),
+        *rules_of(benchmark.task),
         ("Primary figure", figure(plan.primary).name),
-        ("Threshold", threshold),
+        ("Threshold", _threshold(benchmark)),
         ("Subgroups", ", ".join(groups) or "none"),
         (
             "Declared gaps",
@@ -108,6 +129,18 @@ def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
         ),
         ("Intervals", f"{numbers.percent(plan.confidence)}"),
     ]
+    return [(name, text) for name, text in found if text]
+
+
+def _threshold(benchmark: Benchmark) -> str:
+    """From where on a case is called positive; nothing where no case is called."""
+    task, plan = benchmark.task, benchmark.analysis
+    if task.has_regions:
+        return ""
+    if task.kind == ORDINAL:
+        grades = sorted({at_the_label(task, benchmark.cohort.label), *map(float, task.cuts)})
+        return f"grade {' and '.join(f'{grade:g}' for grade in grades)}"
+    return "each submission's own" if plan.threshold is None else f"{plan.threshold:g}"
 
 
 def _rules(benchmark: Benchmark) -> list[str]:

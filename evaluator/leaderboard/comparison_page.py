@@ -17,7 +17,7 @@ from evaluator.comparison import (
 )
 from evaluator.disclosure.control import Release
 from evaluator.glossary import Figure, figure
-from evaluator.leaderboard.board.columns import BESIDE
+from evaluator.leaderboard.board.columns import figures_in_tables
 from evaluator.leaderboard.drawing import bars, numbers
 from evaluator.leaderboard.drawing.levels import readable_level
 from evaluator.leaderboard.pages import Listing
@@ -211,7 +211,13 @@ def difference(pair: ComparedPair, comparison: Comparison) -> Estimate:
 
 
 def _lines(sides: Sequence[Side], primary: str) -> list[Line]:
-    beside = [metric for metric in BESIDE if metric != primary]
+    shown = dict.fromkeys(
+        result.metric
+        for side in sides
+        for result in side.release.results
+        if result.group == OVERALL
+    )
+    beside = figures_in_tables(primary, tuple(shown))
     return [_line(figure(metric), sides, metric) for metric in (primary, *beside)]
 
 

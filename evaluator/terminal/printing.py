@@ -104,14 +104,31 @@ def imported(made: Imported) -> RenderableType:
 
 
 def indexed(found: Indexed, folder: Path, kept_out: Iterable[Quarantined]) -> RenderableType:
-    """What an index run read, and the first of what it kept out."""
+    """What an index run read, the annotations beside the images, and the first of the bad files."""
+    from cohort_selection.catalog.annotations import annotation
+
     line = (
         f"{found.n_studies} studies and {found.n_records} clinical records in {folder}; "
         f"{found.n_files} files, {found.n_read} read, {found.n_unchanged} unchanged"
     )
-    first = [(each.path, each.reason) for each in islice(kept_out, MOST_QUARANTINED)]
-    notes = found.notes
-    return Group(line, *notes, *_quarantine(first, found.n_quarantined))
+    n_others = found.n_quarantined - sum(found.n_annotations.values())
+    others = (each for each in kept_out if not annotation(each.reason)) if n_others else ()
+    first = [(each.path, each.reason) for each in islice(others, MOST_QUARANTINED)]
+    told = [*found.notes, *_annotations(found.n_annotations)]
+    return Group(line, *told, *_quarantine(first, n_others))
+
+
+def _annotations(n_annotations: Mapping[str, int]) -> list[str]:
+    """How many annotations lie beside the images, and what they are good for."""
+    if not n_annotations:
+        return []
+    kinds = " and ".join(
+        f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in sorted(n_annotations.items())
+    )
+    return [
+        f"{kinds} beside the images, listed in quarantine.csv: a benchmark whose [task] kind is "
+        '"segmentation" or "localisation" takes them as its reference standard'
+    ]
 
 
 def sequestered(done: Sequestered, open_list: Path) -> RenderableType:

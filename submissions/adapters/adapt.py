@@ -114,7 +114,8 @@ def adapt(image: str, tag: str, wanted: Wanted) -> Adapted:
         context = Path(folder)
         _lay_out(context, runs_in, settings)
         digest = base_image.build(context, tag, base=image)
-    redirected = json.loads(_asked(tag, f"print(open('{INSIDE}/redirected.json').read())").stdout)
+    code = f"print(open('{INSIDE}/redirected.json').read())"
+    redirected = json.loads(base_image.ask(tag, "python3", "-c", code).stdout)
     if not redirected["any"]:
         base_image.docker("rmi", "--force", tag)
         raise AdaptError(
@@ -153,19 +154,14 @@ def _configuration(image: str) -> Mapping[str, Any]:
 def _look(image: str, wanted: Wanted) -> None:
     """Refuse an image without what the layer needs."""
     needed = {"grand-challenge": "import SimpleITK", "midrc": ""}[wanted.platform]
-    answer = _asked(image, f"import sys; assert sys.version_info >= (3, 7), sys.version; {needed}")
+    code = f"import sys; assert sys.version_info >= (3, 7), sys.version; {needed}"
+    answer = base_image.ask(image, "python3", "-c", code)
     if answer.returncode:
         last = [answer.stdout.strip(), *answer.stderr.strip().splitlines()][-1]
         what = "Python 3.7 or newer" + (" and SimpleITK" if needed else "")
         raise AdaptError(
             f"{image} needs {what} as `python3` ({last or 'no answer'}); build it with these"
         )
-
-
-def _asked(image: str, code: str) -> Any:
-    """What the image's Python says, without a network."""
-    without = ("--rm", "--network", "none", "--entrypoint", "python3")
-    return base_image.docker("run", *without, image, "-c", code)
 
 
 def _is_hidden(folder: str) -> bool:

@@ -96,6 +96,12 @@ def image_id(tag: str) -> str | None:
     return digest if digest.startswith("sha256:") else f"sha256:{digest}"
 
 
+LIMITS_OF_QUESTIONS = (
+    *("--rm", "--network", "none", "--read-only", "--user", "65533:65533"),
+    *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+)
+"""How a container runs that is asked one thing of its image: as nobody, with no way out."""
+
 _HINT = re.compile(r"--help\b|^Usage: |^Run '|^See '")
 """What Docker's and Podman's clients add to a message: a hint to their own manual."""
 
@@ -123,6 +129,14 @@ def docker(*arguments: str, seconds: float = BUILD_SECONDS) -> subprocess.Comple
         raise EngineUnavailable(
             f"`docker {arguments[0]}` did not end in {seconds:.0f} s; see the engine's log"
         ) from error
+
+
+def ask(image: str, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Have a ``program`` of an image answer a question: nothing leaves, and nothing is written.
+
+    Raises EngineUnavailable as :func:`docker` does.
+    """
+    return docker("run", *LIMITS_OF_QUESTIONS, "--entrypoint", program, image, *arguments)
 
 
 def _no_client() -> str:

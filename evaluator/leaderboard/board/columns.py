@@ -89,12 +89,17 @@ def offered(
 def figures_beside(primary: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """The figures of a board beside its primary one: those of a binary task first, or the task's.
 
-    ``metrics`` are the figures that its releases have.
+    ``metrics`` are the figures that its releases have; a board without any has the binary ones.
     """
     known = tuple(filter(_known, metrics))
-    if not known or set(known) & set(BESIDE):
-        known = (*BESIDE, *known)
-    return tuple(metric for metric in dict.fromkeys(known) if metric != primary)
+    usual = tuple(metric for metric in BESIDE if metric in known or not known)
+    return tuple(metric for metric in dict.fromkeys((*usual, *known)) if metric != primary)
+
+
+def figures_in_tables(primary: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Of the figures beside the primary one those of every table: the usual ones, or the task's."""
+    beside = figures_beside(primary, metrics)
+    return tuple(metric for metric in BESIDE if metric in beside) or beside
 
 
 def _known(metric: str) -> bool:

@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import Any
 
 from evaluator.leaderboard.board.columns import (
-    BESIDE,
     CASES,
     CLAIMS,
     CORRECTED,
@@ -19,7 +18,7 @@ from evaluator.leaderboard.board.columns import (
     TIER,
     WORST,
     Column,
-    figures_beside,
+    figures_in_tables,
     offered,
 )
 from evaluator.leaderboard.board.details import Details
@@ -120,9 +119,7 @@ def _of_details(board: Board, column: str, kept: Kept) -> _Key:
 def plain_rows(board: Board, kept: Kept) -> list[dict[str, object]]:
     """The whole board as plain values, for JSON and CSV."""
     primary = board.primary
-    beside = figures_beside(primary, board.metrics)
-    if set(beside) & set(BESIDE):
-        beside = tuple(metric for metric in BESIDE if metric != primary)
+    beside = figures_in_tables(primary, board.metrics)
     rows: list[dict[str, object]] = []
     for place, details in zip(board.places, details_of(board.places, kept), strict=True):
         entrant, found = place.entrant, details.found

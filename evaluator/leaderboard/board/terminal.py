@@ -85,7 +85,7 @@ def _pairs(board: Board) -> tuple[tuple[str, str], ...]:
     """Pairs of figures beside the primary one: the usual ones, or the first of the task's own."""
     own = figures_beside(board.primary, board.metrics)
     if set(own) & set(BESIDE):
-        return PAIRS
+        return tuple(pair for pair in PAIRS if set(pair) & set(own))
     return tuple(zip(own[0:6:2], own[1:6:2], strict=False))
 
 

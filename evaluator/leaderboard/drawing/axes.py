@@ -11,6 +11,8 @@ from evaluator.leaderboard.drawing.svg import LINE, Canvas, Point, width_of
 
 WIDTH = 380
 """Width of every chart: on a phone its text is still read, on a large screen two stand abreast."""
+SIDE, RIGHT, BELOW = 312.0, 12.0, 50.0
+"""Height of a plane, room at its right, and room below."""
 _STEPS = (1, 2, 2.5, 5, 10, 20)
 
 
@@ -74,9 +76,13 @@ def written(tick: float) -> str:
     return f"{tick:g}".replace("-", "\N{MINUS SIGN}")
 
 
-def draw_axes(canvas: Canvas, frame: Frame, x: str, y: str) -> None:
-    """The grid, the ticks and the names of both axes."""
-    draw_scale(canvas, frame, ticks(*frame.x))
+def draw_axes(canvas: Canvas, frame: Frame, x: str, y: str, *, doublings: bool = False) -> None:
+    """The grid, the ticks and the names of both axes; ``doublings`` as in :func:`plane`."""
+    if doublings:
+        places = [tick for tick in ticks(*frame.x, most=9) if tick.is_integer()]
+        draw_scale(canvas, frame, places, [written(2.0**place) for place in places])
+    else:
+        draw_scale(canvas, frame, ticks(*frame.x))
     for tick in ticks(*frame.y):
         up = frame.up(tick)
         canvas.line((frame.left, up), (frame.right, up), GRID)
@@ -86,10 +92,15 @@ def draw_axes(canvas: Canvas, frame: Frame, x: str, y: str) -> None:
     canvas.text((14, frame.top + frame.height / 2), y, anchor="middle", turned=True)
 
 
-def draw_scale(canvas: Canvas, frame: Frame, values: Sequence[float]) -> None:
-    """The ticks below the frame; one whose text would leave the drawing is moved inside."""
-    for tick in values:
-        across, text = frame.across(tick), written(tick)
+def draw_scale(
+    canvas: Canvas, frame: Frame, values: Sequence[float], names: Sequence[str] = ()
+) -> None:
+    """The ticks below the frame, by their values or ``names``.
+
+    One whose text would leave the drawing is moved inside.
+    """
+    for tick, text in zip(values, names or [written(value) for value in values], strict=True):
+        across = frame.across(tick)
         canvas.line((across, frame.top), (across, frame.bottom), GRID)
         half = width_of(text) / 2
         at = min(max(across, half), canvas.width - half)
@@ -124,3 +135,26 @@ def draw_legend(canvas: Canvas, left: float, top: float, entries: Sequence[Entry
         canvas.text((x + 24, middle + 4), text, fill=INK)
         x += room
     return y + LINE + 8 - top
+
+
+def plane(
+    legend: Sequence[Entry],
+    x: tuple[float, float],
+    y: tuple[float, float],
+    x_name: str,
+    y_name: str,
+    *,
+    height: float = SIDE,
+    doublings: bool = False,
+) -> tuple[Canvas, Frame]:
+    """An empty chart: legend, grid and axes.
+
+    With ``doublings`` the horizontal axis is logarithmic: ``x`` are logarithms to base 2.
+    """
+    top = 10 + draw_legend(Canvas(WIDTH, 0), 8, 4, legend)
+    canvas = Canvas(WIDTH, top + height + BELOW)
+    draw_legend(canvas, 8, 4, legend)
+    left = left_of(y)
+    frame = Frame(left, top, WIDTH - left - RIGHT, height, x, y)
+    draw_axes(canvas, frame, x_name, y_name, doublings=doublings)
+    return canvas, frame

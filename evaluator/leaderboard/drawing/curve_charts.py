@@ -13,9 +13,8 @@ from evaluator.leaderboard.drawing.axes import (
     WIDTH,
     Entry,
     Frame,
-    draw_axes,
     draw_legend,
-    left_of,
+    plane,
     rounded_up,
     written,
 )
@@ -23,10 +22,7 @@ from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.drawing.palette import ACCENT, BAND, GRID, MUTED, WARM
 from evaluator.leaderboard.drawing.svg import Canvas
 from evaluator.scoring.results import CurvePoint
-from metrics.estimate import Estimate
 
-_SIDE, _RIGHT, _BELOW = 312.0, 12.0, 50.0
-"""Height of a plane, room at its right, and room below."""
 _FALSE_POSITIVE = "1 \N{MINUS SIGN} specificity (false positive rate)"
 
 
@@ -39,7 +35,7 @@ def roc(release: Release) -> Chart | None:
     legend = [("ROC curve", ACCENT, "line"), ("chance", MUTED, "dashed")]
     legend += [("pointwise band", BAND, "area")] if banded else []
     legend += [(f"threshold {release.threshold:g}", WARM, "diamond")] if point else []
-    canvas, frame = _plane(legend, (0.0, 1.0), (0.0, 1.0), _FALSE_POSITIVE, "sensitivity")
+    canvas, frame = plane(legend, (0.0, 1.0), (0.0, 1.0), _FALSE_POSITIVE, "sensitivity")
     if banded:
         upper = [frame.at(p.x, p.high) for p in points if p.high is not None]
         lower = [frame.at(p.x, p.low) for p in points if p.low is not None]
@@ -52,7 +48,11 @@ def roc(release: Release) -> Chart | None:
     if point is not None:
         _draw_operating_point(canvas, frame, point, release.threshold)
     area = release.find("auroc")
-    said = f"AUROC {_figure(area)}. " if area is not None and area.value is not None else ""
+    said = (
+        f"AUROC {numbers.with_interval(area)}. "
+        if area is not None and area.value is not None
+        else ""
+    )
     spoken = ", ".join(f"{p.y:.2f} at {p.x:g}" for p in points[:: max(1, len(points) // 5)])
     return Chart(
         "roc",
@@ -129,9 +129,7 @@ def precision_recall(release: Release) -> Chart | None:
     legend += [(f"threshold {release.threshold:g}", WARM, "diamond")] if shown else []
     highest = max([y for _, y in curve] + [precise.value or 0.0 if precise is not None else 0.0])
     top = min(1.0, rounded_up(1.05 * highest))
-    canvas, frame = _plane(
-        legend, (0.0, 1.0), (0.0, top), "recall (sensitivity)", "precision (PPV)"
-    )
+    canvas, frame = plane(legend, (0.0, 1.0), (0.0, top), "recall (sensitivity)", "precision (PPV)")
     canvas.path([frame.at(0, share), frame.at(1, share)], MUTED, dashed=True)
     canvas.path([frame.at(x, y) for x, y in curve], ACCENT, width=2)
     for x, y in grid:
@@ -143,7 +141,7 @@ def precision_recall(release: Release) -> Chart | None:
     found = release.find("average_precision")
     said = ""
     if found is not None and found.value is not None:
-        said = f"Average precision over single cases {_figure(found)}. "
+        said = f"Average precision over single cases {numbers.with_interval(found)}. "
     spoken = ", ".join(f"{y:.2f} at {x:.2f}" for x, y in grid[:: max(1, len(grid) // 5)])
     return Chart(
         "precision_recall",
@@ -173,7 +171,7 @@ def decision(release: Release) -> Chart | None:
     legend: list[Entry] = [("model", ACCENT, "line"), ("all positive", WARM, "dashed")]
     legend += [("none positive", MUTED, "line")]
     legend += [("interval", BAND, "area")] if _banded(points) else []
-    canvas, frame = _plane(
+    canvas, frame = plane(
         legend, (0.0, right), (bottom, top), "threshold probability", "net benefit", height=260
     )
     if _banded(points):
@@ -237,7 +235,7 @@ def reliability(release: Release) -> Chart | None:
     side = min(1.0, rounded_up(max(highest, 0.01)))
     legend: list[Entry] = [("bin", ACCENT, "dot"), ("isotonic fit", ACCENT, "line")]
     legend += [("perfect calibration", MUTED, "dashed")]
-    canvas, frame = _plane(
+    canvas, frame = plane(
         legend, (0.0, side), (0.0, side), "mean predicted probability", "observed share positive"
     )
     canvas.path([frame.at(0, 0), frame.at(side, side)], MUTED, dashed=True)
@@ -330,24 +328,6 @@ def scores(release: Release) -> Chart | None:
     )
 
 
-def _plane(
-    legend: Sequence[Entry],
-    x: tuple[float, float],
-    y: tuple[float, float],
-    x_name: str,
-    y_name: str,
-    height: float = _SIDE,
-) -> tuple[Canvas, Frame]:
-    """An empty chart: legend, grid and axes."""
-    top = 10 + draw_legend(Canvas(WIDTH, 0), 8, 4, legend)
-    canvas = Canvas(WIDTH, top + height + _BELOW)
-    draw_legend(canvas, 8, 4, legend)
-    left = left_of(y)
-    frame = Frame(left, top, WIDTH - left - _RIGHT, height, x, y)
-    draw_axes(canvas, frame, x_name, y_name)
-    return canvas, frame
-
-
 def _banded(points: Sequence[CurvePoint]) -> bool:
     return all(p.low is not None and p.high is not None for p in points)
 
@@ -356,11 +336,6 @@ def _said(point: CurvePoint) -> str:
     if point.low is None or point.high is None:
         return written(point.y)
     return f"{written(point.y)} ({written(point.low)} to {written(point.high)})"
-
-
-def _figure(estimate: Estimate) -> str:
-    interval = numbers.interval(estimate)
-    return numbers.value(estimate) + (f" ({interval})" if interval else "")
 
 
 def _percent(share: float) -> str:

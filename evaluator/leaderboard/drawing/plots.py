@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evaluator.disclosure.control import Release
 from evaluator.disclosure.suppression import JOINT
-from evaluator.leaderboard.drawing import curve_charts, group_charts
+from evaluator.leaderboard.drawing import curve_charts, group_charts, marks_chart
 from evaluator.leaderboard.drawing.chart import Chart
 from evaluator.leaderboard.drawing.levels import attributes_of, readable, readable_level
 
@@ -16,9 +16,9 @@ __all__ = ["Chart", "charts", "readable", "readable_level"]
 def charts(release: Release, primary: str = "auroc") -> dict[str, Chart]:
     """Every chart that the release supports, by name, in the order in which a report shows them.
 
-    "roc", "precision_recall", "decision", "reliability", "scores", "forest", "joint_forest" and,
-    for each intersection of two attributes, "heat_map", "heat_map_2" and so on. ``primary`` is the
-    figure of the forests and heat maps. A chart without a released figure is left out.
+    "roc", "precision_recall", "decision", "reliability", "scores", "froc", "forest", "joint_forest"
+    and, for each intersection of two attributes, "heat_map", "heat_map_2" and so on. ``primary`` is
+    the figure of the forests and heat maps. A chart without a released figure is left out.
     """
     attributes = attributes_of(release)
     single = [name for name in attributes if JOINT not in name]
@@ -29,6 +29,7 @@ def charts(release: Release, primary: str = "auroc") -> dict[str, Chart]:
         curve_charts.decision(release),
         curve_charts.reliability(release),
         curve_charts.scores(release),
+        marks_chart.froc(release),
         group_charts.forest(release, single, "forest", primary),
     ]
     maps = [group_charts.heat_map(release, name, primary) for name in joint]

@@ -73,7 +73,7 @@ def findings(release: Release, primary: str) -> Findings:
         "Beside readers": panel_sentences(release.panels, numbers.percent(release.confidence)),
     }
     found = tuple(Finding(name, tuple(said)) for name, said in parts.items() if said)
-    return Findings(tuple(_alarms(release)), found)
+    return Findings(tuple(_alarms(release, primary)), found)
 
 
 def _cohort(release: Release, cases: str) -> list[str]:
@@ -86,12 +86,12 @@ def _cohort(release: Release, cases: str) -> list[str]:
     return said
 
 
-def _alarms(release: Release) -> list[str]:
+def _alarms(release: Release, primary: str) -> list[str]:
     """An inverted or constant model, and one that calls every case alike."""
     slope = release.find("calibration_slope")
     if slope is not None and _ALL_EQUAL in (slope.undefined or ""):
         return ["The model gives every case the same score: it tells no case from another."]
-    found = list(_no_better_than_chance(release))
+    found = list(_no_better_than_chance(release, primary))
     auroc = release.find("auroc")
     if auroc is not None and auroc.value is not None:
         if auroc.high is not None and auroc.high < 0.5:
@@ -117,14 +117,15 @@ def _alarms(release: Release) -> list[str]:
     return found
 
 
-def _no_better_than_chance(release: Release) -> Iterator[str]:
-    """Figures of tasks with several outputs whose interval holds what chance gives."""
-    for name, chance in _OF_CHANCE.items():
+def _no_better_than_chance(release: Release, primary: str) -> Iterator[str]:
+    """The primary figure, or else one like it, where its interval holds what chance gives."""
+    for name in (primary,) if primary in _OF_CHANCE else _OF_CHANCE:
+        chance = _OF_CHANCE[name]
         estimate = release.find(name)
         if estimate is not None and estimate.low is not None and estimate.low <= chance:
             yield (
                 f"These data do not show that the model is better than chance: the interval of "
-                f"its {_within(figure(name).name)}, {numbers.interval(estimate)}, holds {chance:g}."
+                f"its {figure(name).within}, {numbers.interval(estimate)}, holds {chance:g}."
             )
 
 
@@ -156,15 +157,10 @@ def _headline(release: Release, primary: str) -> list[str]:
     estimate, about = release.find(primary), figure(primary)
     if estimate is None or estimate.value is None or primary in ("auroc", *_SPOKEN_OF):
         return []
-    said = f"The primary figure, {_within(about.name)}, is {numbers.value(estimate)}"
+    said = f"The primary figure, {about.within}, is {numbers.value(estimate)}"
     if estimate.low is not None:
         said += f" ({numbers.interval(estimate)})"
     return [f"{said}. {about.meaning}".rstrip()]
-
-
-def _within(name: str) -> str:
-    """The name of a figure within a sentence."""
-    return name[:1].lower() + name[1:]
 
 
 def _share(estimate: Estimate) -> str:

@@ -34,6 +34,7 @@ class Footing:
     subgroups: str
     intersections: str
     methods: tuple[str, ...]
+    threshold_in_methods: str
     positives: str
     nothing_withheld: str
     tested_gap: str
@@ -60,8 +61,9 @@ _SEQUESTERED = Footing(
         "The model was run as a container, without network and without labels, on case "
         "identifiers and an order drawn for this submission alone. Scores were computed after the "
         "container had ended.",
-        "The threshold of {threshold:g} was declared before the model was run on these cases.",
     ),
+    threshold_in_methods="The threshold of {:g} was declared before the model was run on these "
+    "cases.",
     positives="was",
     nothing_withheld="",
     tested_gap="A gap that was declared beforehand is tested",
@@ -90,6 +92,7 @@ _OWN = Footing(
         "model had not seen these cases, or that the threshold and the groups were chosen before "
         "the scores were known.",
     ),
+    threshold_in_methods="",
     positives="is taken as",
     nothing_withheld="Nothing is withheld: the data are the reader\N{RIGHT SINGLE QUOTATION MARK}s "
     "own.",
@@ -115,9 +118,17 @@ def of_prevalence(release: Release) -> str:
     return texts.prevalence_by_design
 
 
+def calls_at_threshold(release: Release) -> bool:
+    """Whether any figure is read at the threshold; masks and marks have none."""
+    return not release.task or bool(release.parts)
+
+
 def methods(release: Release) -> tuple[str, ...]:
     """How the model came to its scores, in sentences."""
-    return tuple(said.format(threshold=release.threshold) for said in footing(release).methods)
+    texts = footing(release)
+    if texts.threshold_in_methods and calls_at_threshold(release):
+        return (*texts.methods, texts.threshold_in_methods.format(release.threshold))
+    return texts.methods
 
 
 def provenance(release: Release, digest: str = "") -> list[tuple[str, str]]:

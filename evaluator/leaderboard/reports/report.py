@@ -147,6 +147,7 @@ def _parts(
     calls, calibration = released_points.calls(release), calibration_in_words(release)
     parts = {
         "discrimination": "roc" in drawn,
+        "marks": "froc" in drawn,
         "threshold": calls is not None or "decision" in drawn,
         "calibration": bool(calibration) or "reliability" in drawn,
     }
@@ -196,6 +197,7 @@ def _contents(
     joint = [table for table in tables if JOINT in table.attribute]
     found = [
         ("discrimination", "Discrimination", charted["discrimination"]),
+        ("marks", "Marks", charted["marks"]),
         ("threshold", "At the threshold", charted["threshold"]),
         ("calibration", "Calibration", charted["calibration"]),
         ("subgroups", "Subgroups", len(tables) > len(joint)),

@@ -6,7 +6,8 @@ cd "$(dirname "$0")"
 tag="${1:-my-model}"
 base="${BASE_IMAGE:-python:3.11-slim}"
 if ! cmp -s requirements.txt site/requirements.txt; then
-    python="$(docker run --rm --network none --entrypoint python3 "$base" -c \
+    python="$(docker run --rm --network none --read-only --user 65533:65533 \
+        --cap-drop ALL --security-opt no-new-privileges --entrypoint python3 "$base" -c \
         'import sys; print("%d.%d" % sys.version_info[:2])')"
     platforms="--platform manylinux2014_x86_64"
     for minor in $(seq 17 36); do

@@ -68,6 +68,10 @@ OVERLAPS = """() => {
 """Texts of one drawing that lie on each other, or leave it."""
 
 
+MARKED = (0.0, 0.3, 0.45, 0.6, 0.7, 0.85, 1.0)
+"""Sensitivities of a FROC curve from one end of the scale to the other."""
+
+
 def report(**changes: Any) -> str:
     """A report with every chart, thirty levels with long names and a tested gap."""
     scanners = {f"{LONG}{number}": (100, 50) for number in range(30)}
@@ -75,8 +79,13 @@ def report(**changes: Any) -> str:
     tested = [
         Result.named(f"auroc_gap_p{end}", "sex", "all levels", p) for end in ("", "_adjusted")
     ]
+    marks = [
+        Result.named(f"sensitivity_at_false_marks_{rate:g}", *OVERALL, estimate(value, 300, 150))
+        for rate, value in zip((0.125, 0.25, 0.5, 1, 2, 4, 8), MARKED, strict=True)
+    ]
     scored = evaluation(TABLES | {"scanner": scanners})
-    scored = replace(scored, declared_gaps=(("auroc", "sex"),), results=(*scored.results, *tested))
+    results = (*scored.results, *tested, *marks)
+    scored = replace(scored, declared_gaps=(("auroc", "sex"),), results=results)
     found = released(scored=scored, **changes)
     points = (CurvePoint(0.2, 0.4, 0.3, 0.5, 200), CurvePoint(0.4, 0.3, 0.2, 0.4, 150))
     return render_report(
@@ -123,7 +132,7 @@ def _own(url: str) -> bool:
 
 
 def test_it_fits_the_screen_and_no_text_of_a_chart_lies_on_another(tab: Page) -> None:
-    assert tab.locator("svg.chart").count() == 8
+    assert tab.locator("svg.chart").count() == 9
     assert not tab.evaluate(
         "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     )
@@ -151,6 +160,18 @@ def test_arrow_keys_go_from_mark_to_mark_and_tell_each(tab: Page) -> None:
     assert tip.inner_text() == ""
     reached = tab.evaluate("[...document.querySelectorAll('.plot')].every((p) => p.tabIndex === 0)")
     assert reached
+
+
+def test_arrow_keys_read_out_the_froc_curve_from_its_lowest_rate(tab: Page) -> None:
+    plot = tab.locator("#figure-froc .plot")
+    plot.focus()
+    tip = plot.locator("[role=status]")
+    tab.keyboard.press("ArrowRight")
+    assert tip.inner_text().startswith("0.125 false marks an image: sensitivity 0.0")
+    tab.keyboard.press("ArrowRight")
+    assert tip.inner_text().startswith("0.25 false marks an image: sensitivity 0.3")
+    tab.keyboard.press("End")
+    assert tip.inner_text().startswith("8 false marks an image: sensitivity 1.0")
 
 
 def test_the_pointer_tells_the_nearest_mark(tab: Page) -> None:
@@ -191,7 +212,7 @@ def test_without_a_script_every_chart_and_table_is_there(browser: Browser, place
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(place.as_uri())
-    assert page.locator("svg.chart").count() == 8
+    assert page.locator("svg.chart").count() == 9
     page.locator("#figure-roc summary").click()
     assert page.locator("#figure-roc td").first.is_visible()
     context.close()
