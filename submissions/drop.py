@@ -318,7 +318,7 @@ class _Gathered:
                     self._filling = batch
 
     def next(self) -> _Batch | None:
-        """The earliest batch, full or not; None where nothing waits, or the last is being filled."""
+        """The earliest batch, full or not; None where nothing waits, or it is being filled."""
         with self._lock:
             if self._full:
                 return self._full.popleft()
