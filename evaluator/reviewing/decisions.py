@@ -59,8 +59,9 @@ class Reviews:
         """Do what was decided since the last look; the submissions that ended by it.
 
         A queue looks once a second, and ``at_once`` before it ends: what it worked on may have been
-        the last open look at a study's cases. A held result of a former build gets the document that reviewers look at. What is wrong
-        with one benchmark leaves its results held and is logged once.
+        the last open look at a study's cases. A held result of a former build gets the document
+        that reviewers look at. What is wrong with one benchmark leaves its results held and is
+        logged once.
         """
         if not at_once and time.monotonic() < self._looked + LOOK_SECONDS:
             return []
