@@ -63,7 +63,7 @@ def test_the_queue_that_finishes_the_last_look_publishes_what_waited_for_it(
     last = home.enter("Late", team="West", by="vera")
     home.predict(last, home.scores(1.0, seed=2))
     home.ledger.record(RETIRED, BENCHMARK, "the steward has drawn the next one")
-    worked = run_queue(home.installation, Work(), report=lambda _: None)
+    worked = run_queue(home.installation, Work(wait=True), report=lambda _: None)
     assert [each.submission_id for each in home.ledger.releases(BENCHMARK)] == [shown]
     assert home.ledger.submission(last).state is State.HELD
     assert worked == 2
