@@ -13,8 +13,8 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -23,7 +23,7 @@ from threading import Lock
 STEP = 8 * 2**20
 """Bytes after which a growing file is flushed to disk and its offset saved."""
 
-BATCH = 2**19
+BATCH = 2**20
 """Bytes that are gathered in memory before they are written."""
 
 PATIENCE = 0.5
@@ -33,7 +33,6 @@ Shorter than any service lives that is killed again and again: each life gets al
 """
 
 _PIECE = 2**20
-_AT_ONCE = 256  # pieces in one call: the system takes 1024
 _CATCH_UP = 4
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -154,7 +153,7 @@ class GrowingFile:
         self._digest = digest
         self._lock = Lock()
         self._flushing = Lock()  # taken before the other
-        self._waiting: deque[bytes] = deque()
+        self._gathered = _Gathered()
         self.check: hashlib._Hash | None = None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._offset_file = -1
@@ -193,7 +192,7 @@ class GrowingFile:
 
     def add(self, piece: bytes) -> None:
         """Take a piece into memory, to be written at the end of the file; of one thread alone."""
-        self._waiting.append(piece)
+        self._gathered.add(piece)
         self.added += len(piece)
 
     def write(self) -> None:
@@ -243,26 +242,23 @@ class GrowingFile:
             return self.offset
 
     def _write(self) -> None:
-        while self._waiting and not self._failed:
-            pieces = [self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))]
+        while not self._failed and (batch := self._gathered.next()) is not None:
             begin, self._failed = self.written, True
-            self._put(pieces)
-            self._failed = False
-            self._digest.take(pieces, begin, self._file, self._length - 1)
-            if self.check is not None:
-                for piece in pieces:
-                    self.check.update(piece)
+            with memoryview(batch.memory)[: batch.size] as content:
+                self._put(content)
+                self._failed = False
+                self._digest.take(content, begin, self._file, self._length - 1)
+                if self.check is not None:
+                    self.check.update(content)
+            self._gathered.give_back(batch)
         self._wrote_at = time.monotonic()
 
-    def _put(self, pieces: Sequence[bytes]) -> None:
-        rest = [memoryview(piece) for piece in pieces]
-        while rest:
-            count = os.pwritev(self._file, rest, self.written)
-            self.written += count
-            while rest and count >= len(rest[0]):
-                count -= len(rest.pop(0))
-            if rest:
-                rest[0] = rest[0][count:]
+    def _put(self, content: memoryview) -> None:
+        done = 0
+        while done < len(content):
+            wrote = os.pwrite(self._file, content[done:], self.written)
+            self.written += wrote
+            done += wrote
 
     def _save(self) -> None:
         counted = min(self.written, self._length - 1)
@@ -280,6 +276,60 @@ class GrowingFile:
         for descriptor in (self._offset_file, self._file):  # the lock goes with the second
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The first ``size`` bytes of ``memory`` are content."""
+
+    memory: bytearray
+    size: int = 0
+
+
+class _Gathered:
+    """Bytes between the thread that receives and the one that writes, in memory used again.
+
+    Pieces are copied and given up at once: their memory stays warm, and the system need not find
+    and clear new pages for each.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._filling: _Batch | None = None
+        self._full: deque[_Batch] = deque()
+        self._spare: list[_Batch] = []
+
+    def add(self, piece: bytes) -> None:
+        """Copy a piece to the end."""
+        rest = memoryview(piece)
+        while rest:
+            with self._lock:
+                batch = self._filling or (self._spare.pop() if self._spare else None)
+                self._filling = None  # the writer takes none that is being filled
+            batch = batch or _Batch(bytearray(BATCH))
+            n = min(len(rest), BATCH - batch.size)
+            batch.memory[batch.size : batch.size + n] = rest[:n]
+            batch.size += n
+            rest = rest[n:]
+            with self._lock:
+                if batch.size == BATCH:
+                    self._full.append(batch)
+                else:
+                    self._filling = batch
+
+    def next(self) -> _Batch | None:
+        """The earliest batch, full or not; None where nothing waits, or it is being filled."""
+        with self._lock:
+            if self._full:
+                return self._full.popleft()
+            batch, self._filling = self._filling, None
+            return batch
+
+    def give_back(self, batch: _Batch) -> None:
+        """Let a batch that was written be filled again."""
+        batch.size = 0
+        with self._lock:
+            self._spare.append(batch)
 
 
 class _RunningDigest:
@@ -300,16 +350,15 @@ class _RunningDigest:
             self._sha, self._seen = (sha, size) if size <= end else (hashlib.sha256(), 0)
         self._before = self._sha.copy(), self._seen
 
-    def take(self, pieces: Sequence[bytes], begin: int, file: int, most: int) -> None:
-        """Go on with pieces that were written from byte ``begin`` on, as far as byte ``most``."""
+    def take(self, content: memoryview, begin: int, file: int, most: int) -> None:
+        """Go on with what was written from byte ``begin`` on, as far as byte ``most``."""
         if self._seen < begin:
-            size = sum(map(len, pieces))
+            size = len(content)
             self._read(file, min(begin + size, most, self._seen + _CATCH_UP * size))
             return
-        for piece in pieces:
-            new = memoryview(piece)[: most - self._seen]
-            self._sha.update(new)
-            self._seen += len(new)
+        new = content[: max(0, most - begin)]
+        self._sha.update(new)
+        self._seen += len(new)
 
     def of_all(self, file: int, end: int) -> str:
         """Read on to byte ``end``, the last; give the digest in hexadecimal."""

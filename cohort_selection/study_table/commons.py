@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,6 @@ from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
-from cohort_selection.dicom.studies import Study
 from cohort_selection.study_table.schema import FINDING, OF_STUDY, TEXTS, schema
 from cohort_selection.study_table.study_values import (
     NAMES,
@@ -31,6 +31,9 @@ from cohort_selection.study_table.study_values import (
     said_by_images,
 )
 from cohort_selection.tables.cell_words import plain
+
+if TYPE_CHECKING:
+    from cohort_selection.dicom.studies import Study
 
 _UNKNOWN_AGE = -1
 _AT_ONCE = 4096  # studies of one table, as they are written

@@ -150,6 +150,7 @@ class _Dispatcher:
                 elif self._work.watch:
                     time.sleep(POLL_SECONDS)
                 elif not self._waiting:
+                    self.worked.update(self._reviews.keep_up(at_once=True))
                     break
         self._completion.conclude()
 

@@ -21,6 +21,7 @@ from evaluator.stores.installation import Installation
 from submissions.ledger.voting.votes import Votes
 from submissions.quota import QuotaError
 from submissions.receiving import Entry, named, operating_point, receive
+from submissions.service.entitled import all_entitled
 from submissions.submission import ENDED, Failure, Owner, State, Submission
 
 
@@ -120,7 +121,13 @@ def release_held(installation: Installation, submission_id: str) -> Submission:
         raise SubmissionError(refusal(submission_id, benchmark.name))
     evaluated = prepared(submission, benchmark, cohort, enclave, ledger)
     use = use_of(enclave, benchmark, cohort)
-    Votes(ledger).override(submission_id, evaluated.key, evaluated.release.to_json(), use)
+    Votes(ledger).override(
+        submission_id,
+        evaluated.key,
+        evaluated.release.to_json(),
+        use,
+        entitled=lambda person_id: all_entitled(installation.accounts_url, {person_id}),
+    )
     sign(installation, ledger)
     return ledger.submission(submission_id)
 

@@ -55,13 +55,15 @@ class Reviews:
         self._looked = float("-inf")
         self._skipped: set[str] = set()
 
-    def keep_up(self) -> list[str]:
+    def keep_up(self, *, at_once: bool = False) -> list[str]:
         """Do what was decided since the last look; the submissions that ended by it.
 
-        A held result of a former build gets the document that reviewers look at. What is wrong
-        with one benchmark leaves its results held and is logged once.
+        A queue looks once a second, and ``at_once`` before it ends: what it worked on may have been
+        the last open look at a study's cases. A held result of a former build gets the document
+        that reviewers look at. What is wrong with one benchmark leaves its results held and is
+        logged once.
         """
-        if time.monotonic() < self._looked + LOOK_SECONDS:
+        if not at_once and time.monotonic() < self._looked + LOOK_SECONDS:
             return []
         sentences = []
         for submission in self._ledger.submissions(state=State.HELD):

@@ -86,9 +86,14 @@ def serve(
     from submissions.notices.channels import read_channels
     from submissions.notices.notices import telling
     from submissions.service.resets.asking import Asking
+    from submissions.service.web.one_process import only_one
 
     channels = read_channels(os.environ)
-    with installation.serving(), listening(host, port) as (taken, own):
+    with (
+        only_one(installation.accounts_url),
+        installation.receiving(),
+        listening(host, port) as (taken, own),
+    ):
         settings = settings_of(installation, address or own)
         app = application(installation, settings)
         app.state.asking = Asking(app.state.store, settings.base_url, channels.mail)

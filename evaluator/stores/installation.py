@@ -165,17 +165,16 @@ class Installation:
             yield
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Be the one web process: what it counts to limit rates is in its memory alone."""
-        folder = self.root / "service"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def receiving(self) -> Iterator[None]:
+        """Be the one web process over the drop folder: one of others sweeps this one's uploads."""
+        self.drop.mkdir(parents=True, exist_ok=True, mode=0o770)
         with ExitStack() as held:
             try:
-                held.enter_context(file_lock(folder / "serving.lock", attempts=20))
+                held.enter_context(file_lock(self.drop / "receiving.lock", attempts=20))
             except Taken as error:
                 raise InstallationError(
-                    f"another `sequestra serve` answers for {self.root}, and limits of requests "
-                    f"are counted in one process; stop it first"
+                    f"another `sequestra serve` takes uploads into {self.drop}; stop it first, or "
+                    f"name another folder in SEQUESTRA_DROP"
                 ) from error
             yield
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from submissions.drop import STEP, BeingWritten, Drop, DropError
+from submissions.drop import BATCH, STEP, BeingWritten, Drop, DropError
 
 TEAM, OTHER = "0123456789ab", "ba9876543210"
 CONTENT = os.urandom(3_000_000)
@@ -38,6 +38,21 @@ def test_bytes_count_once_they_are_saved_and_the_last_once_the_archive_is_verifi
     growing.close()
     assert drop.place("u", TEAM, SHA256).read_bytes() == CONTENT
     assert drop.arriving() == []
+
+
+def test_pieces_of_any_size_stay_in_order_across_batches_and_writes(drop: Drop) -> None:
+    """A piece may fill several batches, and a write may come while one is half full."""
+    growing = drop.grow("u", len(CONTENT))
+    at = 0
+    for size in (1, BATCH - 2, 7, 2 * BATCH + 3, 65_536, len(CONTENT)):
+        growing.add(CONTENT[at : at + size])
+        at += size
+        if size != 7:  # then two batches wait
+            growing.write()
+            assert growing.written == min(at, len(CONTENT))
+    assert growing.sha256() == SHA256
+    growing.close()
+    assert drop.place("u", TEAM, SHA256).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -53,12 +53,21 @@ class Board:
     """Whether its submissions were judged by declared claims."""
     ordered: dict[tuple[str, bool], tuple[Place, ...]] = field(default_factory=dict, compare=False)
     """Orders that were asked for before."""
+    narrowed: dict[tuple[str, bool, str, str], tuple[Place, ...]] = field(
+        default_factory=dict, compare=False
+    )
+    """Rows of the last searches and choices, in their order."""
 
     @cached_property
     def compared(self) -> Mapping[str, ComparedEntry]:
         """Entries of the comparison by submission."""
         entries = () if self.comparison is None else self.comparison.entries
         return {entry.submission_id: entry for entry in entries}
+
+    @cached_property
+    def baselines(self) -> tuple[Entrant, ...]:
+        """Rows that are marked as baselines."""
+        return tuple(place.entrant for place in self.places if place.entrant.baseline)
 
     @cached_property
     def left_out(self) -> Mapping[str, str]:

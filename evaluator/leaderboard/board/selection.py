@@ -27,6 +27,8 @@ from evaluator.leaderboard.board.ranking import Place
 from evaluator.leaderboard.board.view import BASELINES, EVERYBODY, View, pages_of
 
 _Key = Callable[[Place], Any]
+_MOST_NARROWED = 16
+"""Searches whose rows stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,29 @@ def columns_of(board: Board) -> tuple[Column, ...]:
 
 def select(board: Board, view: View, kept: Kept) -> Selection:
     """The rows that a view asks for; raise ViewError for a page that is not there."""
-    found = _sorted(board, view, kept)
-    if view.who != EVERYBODY:
-        wanted = view.who == BASELINES
-        found = tuple(place for place in found if place.entrant.baseline == wanted)
-    if view.search:
-        text, searched = view.search.casefold(), board.searched
-        found = tuple(place for place in found if text in searched[place.entrant.number])
+    found = _narrowed(board, view, kept) if view.narrowed else _sorted(board, view, kept)
     n_pages = pages_of(len(found), view)
     start = (view.page - 1) * view.size
     shown = found[start : start + view.size]
     return Selection(shown, details_of(shown, kept), len(found), n_pages)
+
+
+def _narrowed(board: Board, view: View, kept: Kept) -> tuple[Place, ...]:
+    """The rows that match, kept for the other pages of the same search."""
+    asked = view.sort, view.descending, view.who, view.search.casefold()
+    found = board.narrowed.get(asked)
+    if found is None:
+        found = _sorted(board, view, kept)
+        if view.who != EVERYBODY:
+            wanted = view.who == BASELINES
+            found = tuple(place for place in found if place.entrant.baseline == wanted)
+        if view.search:
+            text, searched = view.search.casefold(), board.searched
+            found = tuple(place for place in found if text in searched[place.entrant.number])
+        if len(board.narrowed) >= _MOST_NARROWED:
+            board.narrowed.clear()
+        board.narrowed[asked] = found
+    return found
 
 
 def details_of(places: Sequence[Place], kept: Kept) -> tuple[Details, ...]:

@@ -25,11 +25,12 @@ def shortcut_warnings(board: Board, kept: Kept) -> list[str]:
     A baseline is told by its team, as a board marks it, and by its name. It has to be better than
     chance: its interval lies above 0.5.
     """
-    rows = [place.entrant for place in board.places]
-    blind = [(each, seen) for each in rows if (seen := _sees(each)) is not None]
-    others = [each for each in rows if _sees(each) is None]
+    blind = [(each, seen) for each in board.baselines if (seen := _sees(each)) is not None]
     if not blind:
         return []
+    numbers_of_blind = {each.number for each, _ in blind}
+    rows = (place.entrant for place in board.places)
+    others = [each for each in rows if each.number not in numbers_of_blind]
     metric = next((name for name in FIGURES if name in blind[0][0].figures), FIGURES[0])
     best = max((each.figures.get(metric, CHANCE) for each in others), default=CHANCE)
     details = kept.details([each.number for each, _ in blind])
@@ -50,6 +51,6 @@ def shortcut_warnings(board: Board, kept: Kept) -> list[str]:
 
 
 def _sees(entrant: Entrant) -> tuple[str, str] | None:
-    """What a blind baseline sees, and what that means; None for any other row."""
+    """What a blind baseline sees, and what that means; None for any other baseline."""
     words = entrant.model.casefold().split()
-    return BLIND.get(words[0]) if words and entrant.baseline else None
+    return BLIND.get(words[0]) if words else None

@@ -70,7 +70,7 @@ _SEQUESTERED = Footing(
     gaps_in_plan="declared",
     untested_gaps="No gap between groups was declared beforehand: gaps are described here, not "
     "tested.",
-    prevalence="which chance set in this cohort",
+    prevalence="which the draw of this cohort left to chance",
     prevalence_by_design="which this cohort sets by design",
 )
 

@@ -186,14 +186,20 @@ class Votes:
             before_the_run.find(connection, submission_id, " ".join(map(_sentence, last.reasons)))
 
     def override(
-        self, submission_id: str, evaluation_key: str, document: str, use: Use = UNKNOWN
+        self,
+        submission_id: str,
+        evaluation_key: str,
+        document: str,
+        use: Use = UNKNOWN,
+        entitled: Callable[[str], bool] = lambda person_id: True,
     ) -> None:
         """Publish a held document without votes, for a steward at the shell; the chain says so.
 
-        Raises LedgerError where the reviewers have decided to refuse it.
+        Raises LedgerError where reviewers who are ``entitled`` now have decided to refuse it.
         """
         with self._ledger.transaction() as connection:
-            decision = final(_rounds(connection, submission_id), digest_of(document), reviewers=1)
+            rounds = standing(_rounds(connection, submission_id), entitled)
+            decision = final(rounds, digest_of(document), reviewers=1)
             if decision is Decision.REFUSE:
                 raise LedgerError(
                     f"the reviewers of submission {submission_id} have decided to refuse it, and "

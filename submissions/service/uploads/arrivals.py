@@ -10,6 +10,9 @@ _UNTIL_OVER = 20.0
 _MOMENT = 0.2
 """Seconds that a question waits for a request whose cut may be unread behind its last bytes."""
 
+_SELDOM = 0.2
+"""Seconds for which the clock of a request that brings bytes stays as it was set."""
+
 
 class Arrival:
     """One request that receives bytes of an upload; a later request has a greater ``number``."""
@@ -22,10 +25,14 @@ class Arrival:
         self._heard = _now()
         self._settling = False
         self._limit: asyncio.Timeout | None = None
+        self._set_at = 0.0
 
     @asynccontextmanager
     async def patience(self, seconds: float) -> AsyncIterator[None]:
-        """Raise TimeoutError ``seconds`` after the last piece, or once the arrival is ended."""
+        """Raise TimeoutError ``seconds`` after the last piece, or once the arrival is ended.
+
+        The clock is set a few times a second, not for each piece, and may ring that much later.
+        """
         self.refuse_ended()
         async with asyncio.timeout(seconds) as self._limit:
             yield
@@ -35,7 +42,12 @@ class Arrival:
         self.refuse_ended()
         self._heard = _now()
         assert self._limit is not None
-        self._limit.reschedule(None if seconds is None else self._heard + seconds)
+        if seconds is None:
+            self._limit.reschedule(None)
+            self._set_at = 0.0
+        elif self._heard - self._set_at > _SELDOM:
+            self._limit.reschedule(self._heard + seconds + _SELDOM)
+            self._set_at = self._heard
 
     def settle(self) -> None:
         """From here on nothing ends the arrival: all its bytes are there."""

@@ -20,7 +20,7 @@ from submissions.service.uploads.collaborators import Uploads, no_room
 from submissions.service.uploads.headers import Checksum
 from submissions.service.uploads.store import Upload, UploadState, UploadStateError
 
-MOST_IN_MEMORY = 2**20
+MOST_IN_MEMORY = 2 * 2**20
 """Bytes of one upload that may wait in memory before reception waits for the disk."""
 
 MOST_UNSAVED = 64 * 2**20

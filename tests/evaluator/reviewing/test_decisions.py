@@ -211,6 +211,17 @@ def test_what_reviewers_refused_is_not_released_at_the_shell_before_the_queue_en
         assert follow(held) == [f"{name} refused"]
 
 
+def test_the_refusal_of_who_lost_the_role_does_not_keep_the_steward_from_releasing(
+    tmp_path: Path,
+) -> None:
+    with opened(sealed_home(tmp_path, reviewers=1)) as held:
+        name = held.hold("Net")
+        vote(held, name, "ann", Choice.REFUSE, "trained on these cases")
+        held.store.people.grant(held.people["ann"], Role.REVIEWER, granted=False)
+        assert follow(held) == []
+        assert release_held(held.installation, name).state is State.RELEASED
+
+
 def test_votes_for_one_reviewer_do_not_release_where_two_are_asked_for(held: HeldHome) -> None:
     """A benchmark's file that was changed for a while: the votes name how many were needed."""
     name = held.hold("Net")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evaluator.disclosure.control import Release
+from evaluator.queue.dispatcher import Work, run_queue
 from evaluator.queue.lifecycle import SubmissionError, release_held
 from evaluator.stores.installation import Installation
 from submissions.ledger.beside_releases.retirement import RETIRED
@@ -51,6 +52,22 @@ def test_votes_wait_for_the_last_look_of_any_team_and_then_the_queue_publishes(
     assert left is not None
     assert left.spent == 1  # a refusal gives nothing back
     assert home.ledger.chain.problems() == []
+
+
+def test_the_queue_that_finishes_the_last_look_publishes_what_waited_for_it(
+    home: ClaimsHome,
+) -> None:
+    """No later queue is needed; the last one's own result waits for its votes."""
+    shown = home.run("Good", home.scores(2.5))
+    home.vote(shown, Choice.RELEASE)
+    last = home.enter("Late", team="West", by="vera")
+    home.predict(last, home.scores(1.0, seed=2))
+    home.ledger.record(RETIRED, BENCHMARK, "the steward has drawn the next one")
+    worked = run_queue(home.installation, Work(wait=True), report=lambda _: None)
+    assert [each.submission_id for each in home.ledger.releases(BENCHMARK)] == [shown]
+    assert home.ledger.submission(last).state is State.HELD
+    assert worked == 2
+    assert home.ledger.unsigned() == []
 
 
 def test_a_cap_on_all_looks_closes_the_cohort(home: ClaimsHome) -> None:

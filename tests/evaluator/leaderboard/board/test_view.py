@@ -89,6 +89,22 @@ def test_rows_are_found_by_model_or_team_in_any_case(client: httpx.Client) -> No
     assert 'value="&lt;script&gt;"' in nothing
 
 
+def test_a_search_in_another_order_or_of_others_is_never_answered_from_the_one_before(
+    client: httpx.Client,
+) -> None:
+    found = []
+    for query in ("q=team+1", "q=team+1&order=desc", "q=team+1&who=baselines", "q=team+2"):
+        page = client.get(f"{PATH}?{query}").text
+        found.append(re.findall(r"<a href=\"/submissions/s-(\d+)\"", page))
+    ones = [f"{number:03}" for number in range(119) if number % 7 == 1]
+    assert found == [
+        ones,
+        ones[::-1],
+        [],
+        [f"{number:03}" for number in range(119) if number % 7 == 2],
+    ]
+
+
 def test_columns_are_chosen_and_links_keep_the_choice(client: httpx.Client) -> None:
     page = client.get(f"{PATH}?show=rank&show=ece&q=Model").text
     heads = re.findall(r'title="Sort by ([^"]+)"', page)
