@@ -162,10 +162,11 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
                 "a copy would not show the same picture: correct the file, or leave its study out",
             ) from lost
         except Exception as error:  # pydicom has no closed list of errors for a damaged file
+            _known_to_index(source)
             raise DeidentificationError(
                 source.name,
-                f"cannot be read as DICOM ({type(error).__name__}: {error})",
-                "index the commons again: it will be quarantined",
+                f"has an element that cannot be read ({type(error).__name__}: {error})",
+                "correct the file, or leave its study out",
             ) from error
         if kind is None:
             raise DeidentificationError(
@@ -249,6 +250,8 @@ def _write_again(
     kept.SeriesInstanceUID = new_uid(key, series or f"series of {known.instance_uid}")
     if not kept.get("HighBit"):
         kept.HighBit = kept.BitsStored - 1
+    if kept.SamplesPerPixel == 3 and kept.get("PlanarConfiguration") is None:
+        kept.PlanarConfiguration = 0  # as it is read here
     if "FrameOfReferenceUID" in kept:
         kept.PositionReferenceIndicator = ""
     for name, text in kind.filled.items():

@@ -254,10 +254,13 @@ def _binary(original: Dataset, tag: BaseTag, rule: Binary) -> RawDataElement | N
 
 def _pointer(original: Dataset, tag: BaseTag, keyword: str) -> RawDataElement | None:
     """Which attributes count the frames: those of the standard alone, and kept ones."""
-    value = original[tag].value
-    if value is None:
+    try:
+        value = original[tag].value
+        tags = [BaseTag(one) for one in ([value] if isinstance(value, int) else value or ())]
+    except (TypeError, ValueError):  # it was not stored as a tag
         return None
-    tags = [BaseTag(one) for one in ([value] if isinstance(value, int) else value)]
+    if not tags:
+        return None
     for one in tags:
         known = keyword_for_tag(one)
         if not known or (keyword == "FrameIncrementPointer" and known not in RULES):

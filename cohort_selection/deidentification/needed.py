@@ -59,12 +59,12 @@ NEEDED: Mapping[str, Need] = MappingProxyType(
             Lacking.QUARANTINED,
             Unfit.REFUSED,
         ),
-        # The bit below BitsStored, and one frame where the pixels are of one.
-        **_all("HighBit NumberOfFrames", Lacking.MADE, Unfit.REFUSED),
+        # The bit below BitsStored, one frame where the pixels are of one, colours pixel by pixel.
+        **_all("HighBit NumberOfFrames PlanarConfiguration", Lacking.MADE, Unfit.REFUSED),
         # What the pixels mean, and where they lie
         **_all(
-            """PlanarConfiguration RescaleIntercept RescaleSlope ModalityLUTSequence PixelSpacing
-            ImagerPixelSpacing ImagePositionPatient ImageOrientationPatient
+            """RescaleIntercept RescaleSlope ModalityLUTSequence PixelSpacing ImagerPixelSpacing
+            ImagePositionPatient ImageOrientationPatient
             """,
             Lacking.LACKING,
             Unfit.REFUSED,
