@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES, EISDIR, ENOENT, ENOTDIR
 from fcntl import LOCK_EX, LOCK_NB, flock
 from glob import escape
 from pathlib import Path
@@ -26,7 +27,8 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
     settle(directory)
     fresh = _fresh(directory)
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
+    with _errors_name(directory, fresh):
+        fresh.mkdir()
     try:
         yield fresh
         if durable:
@@ -53,13 +55,42 @@ def written(path: Path) -> Iterator[BinaryIO]:
     sweep(path.parent, path.name)
     fresh = _fresh(path)
     try:
-        with fresh.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
+        with _errors_name(path, fresh):
+            with fresh.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _errors_name(path: Path, fresh: Path) -> Iterator[None]:
+    """Let an error of ``fresh`` name ``path``: nobody knows the other."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(os.fsdecode(error.filename)) != fresh:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def refuse_unwritable(path: Path, *, parents: bool = False) -> None:
+    """Raise OSError, which names what is wrong, where no file can be written at ``path``.
+
+    ``parents``: folders above it that are missing will be made.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+    above = path.absolute().parent
+    while parents and not above.exists():
+        above = above.parent
+    if not above.is_dir():
+        wrong = ENOTDIR if above.exists() else ENOENT
+        raise OSError(wrong, os.strerror(wrong), str(above))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(above))
 
 
 def locked(file: IO[Any] | int, *, wait: bool = True) -> bool:

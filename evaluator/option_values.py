@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cohort_selection.atomic_files import refuse_unwritable
 
 
 class Modality(StrEnum):
@@ -46,3 +52,17 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     if sorted(set(found)) != list(found):
         raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
     return found
+
+
+def file_to_write(*names: str, help: str, parents: bool = False) -> Any:
+    """An option that takes a file to write: refused before any work where none can be written.
+
+    ``parents``: folders above it that are missing are made with it.
+    """
+
+    def writable(path: Path | None) -> Path | None:
+        if path is not None:
+            refuse_unwritable(path, parents=parents)
+        return path
+
+    return typer.Option(*names, callback=writable, help=help)

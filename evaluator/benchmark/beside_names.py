@@ -59,7 +59,6 @@ def _twice(benchmark: Benchmark) -> Iterator[str]:
     plan, attributes = benchmark.analysis, benchmark.cohort.criteria.attributes
     lists: tuple[tuple[str, Iterable[object]], ...] = (
         ("[cohort] attributes", attributes),
-        ("[contract] visible", benchmark.contract.visible),
         ("[disclosure] nested", benchmark.disclosure.nested),
         ("[analysis] specificities", plan.specificities),
         ("[analysis] sensitivities", plan.sensitivities),

@@ -125,6 +125,7 @@ class Installation:
 
     def benchmark(self, name: str) -> Benchmark:
         """Read an installed benchmark by name; raise InstallationError naming those there are."""
+        from cohort_selection.benchmark_keys.reading import did_you_mean  # slow: pydantic
         from evaluator.benchmark.specification import read_benchmark
 
         names = self.names()
@@ -132,7 +133,8 @@ class Installation:
         if name not in names:
             there = ", ".join(names) or "none"
             raise InstallationError(
-                f"no benchmark {name!r} in {self.root}; installed: {there}. "
+                f"no benchmark {name!r} in {self.root}{did_you_mean(name, names)}; installed: "
+                f"{there}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
         return read_benchmark(kept, self._tables(name), installed=True)

@@ -141,7 +141,7 @@ def test_a_name_of_nothing_is_refused_with_the_one_that_was_meant(
         ('"age_group", "site"]\n', '"age_group", "site", "label"]\n', "the reference standard"),
         ("[0.1, 0.2]", "[0.1, 0.1]", "prevalences has 0.1 2 times"),
         ("[0.8, 0.9]", "[0.9, 0.9]", "specificities has 0.9 2 times"),
-        ('visible = ["sex"]', 'visible = ["sex", "sex"]', "visible has 'sex' 2 times"),
+        ('visible = ["sex"]', 'visible = ["sex", "sex"]', "a list of different names"),
         ("closes = 2026", "closes = 2025", "before opens"),
         ('after = ["first"]', 'after = ["third"]', "comes later in the file"),
     ],
