@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,11 @@ class Installation:
             tables.mkdir(parents=True, exist_ok=True)
             write_bytes(tables / path.name, path.read_bytes())
         write_bytes(self._benchmarks / f"{benchmark.name}.toml", benchmark.path.read_bytes())
+
+    def take_away(self, benchmark: Benchmark) -> None:
+        """Take away the file of a benchmark that was installed for a draw which was refused."""
+        benchmark.path.unlink()
+        shutil.rmtree(self._tables(benchmark.name), ignore_errors=True)
 
     def sealed(self, name: str) -> tuple[Benchmark, Cohort]:
         """A benchmark and its cohort, both checked against the seal, ready to run on.
