@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_LINE, LONGEST_PARAGRAPH = 200, 5000
+LONGEST_LINE, LONGEST_PARAGRAPH = 200, 3000
 """Characters that a line and a text of several lines may have."""
 
 _PART = r"[^\s@<>\"',;:\\()\[\].]+"
