@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EISDIR, ENOENT, ENOTDIR
 from fcntl import LOCK_EX, LOCK_NB, flock
 from glob import escape
 from pathlib import Path
@@ -74,23 +73,6 @@ def _errors_name(path: Path, fresh: Path) -> Iterator[None]:
         if error.filename is None or Path(os.fsdecode(error.filename)) != fresh:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def refuse_unwritable(path: Path, *, parents: bool = False) -> None:
-    """Raise OSError, which names what is wrong, where no file can be written at ``path``.
-
-    ``parents``: folders above it that are missing will be made.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
-    above = path.absolute().parent
-    while parents and not above.exists():
-        above = above.parent
-    if not above.is_dir():
-        wrong = ENOTDIR if above.exists() else ENOENT
-        raise OSError(wrong, os.strerror(wrong), str(above))
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise PermissionError(EACCES, os.strerror(EACCES), str(above))
 
 
 def locked(file: IO[Any] | int, *, wait: bool = True) -> bool:

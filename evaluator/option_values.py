@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import typer
-
-from cohort_selection.atomic_files import refuse_unwritable
 
 
 class Modality(StrEnum):
@@ -61,8 +60,36 @@ def file_to_write(*names: str, help: str, parents: bool = False) -> Any:
     """
 
     def writable(path: Path | None) -> Path | None:
-        if path is not None:
-            refuse_unwritable(path, parents=parents)
+        if path is not None and (why := _unwritable(path, parents=parents)):
+            raise OptionError(f"{path} cannot be written: {why}, or give another place")
         return path
 
     return typer.Option(*names, callback=writable, help=help)
+
+
+def _unwritable(path: Path, *, parents: bool) -> str:
+    """Why no file can be written at ``path``, and how to mend it; empty where one can be."""
+    if path.is_dir():
+        return "it is a folder; give the file's name too"
+    above = path.parent
+    while parents and not above.exists():
+        above = above.absolute().parent
+    if not above.exists():
+        return f"there is no folder {above}; make it"
+    if not above.is_dir():
+        return f"{above} is a file; rename it"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"you may not write into {above}; ask its owner"
+    return ""
+
+
+def refuse_one_file_twice(written: Sequence[Path | None], read: Sequence[Path | None]) -> None:
+    """Raise OptionError where a file would be written over one that is read, or written twice."""
+    taken = {path.resolve() for path in read if path is not None}
+    for path in filter(None, written):
+        if path.resolve() in taken:
+            raise OptionError(
+                f"{path} is read by this command, or written by it already; give each output a "
+                "file of its own"
+            )
+        taken.add(path.resolve())

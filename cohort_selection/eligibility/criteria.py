@@ -20,7 +20,7 @@ from cohort_selection.benchmark_keys.keys import (
     Truth,
     Whole,
 )
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.case_table import CaseTable
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.vocabulary import NOT_REPORTED

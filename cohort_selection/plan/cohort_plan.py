@@ -19,7 +19,8 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Whole,
 )
-from cohort_selection.benchmark_keys.reading import did_you_mean, read_key, read_table
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import read_key, read_table
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.levels import levels_of
 from cohort_selection.eligibility.criteria import Criteria

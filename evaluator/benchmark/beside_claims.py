@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.clinical.age_bands import age_group
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.board import Freezes

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.levels import levels_of
 from cohort_selection.plan.cohort_plan import YEARS, years_are_no_level

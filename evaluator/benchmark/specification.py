@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cohort_selection.benchmark_keys.reading import did_you_mean, no_such_key
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.columns import read_columns
@@ -110,9 +111,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
-    for given in document:
-        if given not in TABLES:
-            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    _known(document, path)
     tables = {name: _table(document, name, path) for name in TABLES if name not in _OF_CLAIMS}
     about = read_about(tables["benchmark"], path, installed=installed)
     name = about.name or path.stem
@@ -190,7 +189,8 @@ def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
 def read_clinical_columns(path: Path) -> dict[str, str]:
     """The [clinical] table of a benchmark's file: which columns foreign tables call what."""
     path = shipped.resolved(path)
-    return read_columns(_table(_document(path)[1], "clinical", path), path)
+    document = _known(_document(path)[1], path)
+    return read_columns(_table(document, "clinical", path), path)
 
 
 def read_name_alone(path: Path) -> str:
@@ -231,7 +231,7 @@ def read_analysis(
     plan = AnalysisPlan()
     if path is not None:
         path = shipped.resolved(path)
-        document = _document(path)[1]
+        document = _known(_document(path)[1], path)
         table = _table(document, "analysis", path)
         task = read_task(_table(document, "task", path), path)
         plan = of_task(read_plan(table, path), table, task)
@@ -356,6 +356,16 @@ def _document(path: Path) -> tuple[bytes, dict[str, object]]:
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecificationError(f"{path.name} is not TOML: {error}; correct it") from error
+
+
+def _known(document: dict[str, object], path: Path) -> dict[str, object]:
+    """The document, where it has tables and all of them are a benchmark's."""
+    for given in document:
+        if given not in TABLES:
+            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    if not document:
+        raise SpecificationError(f"{path.name} has no table; give the TOML file of a benchmark")
+    return document
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

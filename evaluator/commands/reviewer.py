@@ -247,7 +247,8 @@ def score(
     from evaluator.terminal.score_screen import summary
     from evaluator.terminal.task_screen import print_task
 
-    own_scores.refuse_places((output, table, report_file))
+    outputs = (output, table, report_file)
+    option_values.refuse_one_file_twice(outputs, (predictions, truth, plan, claims, readers))
     chosen = read_analysis(
         plan,
         subgroups=subgroup,
@@ -271,7 +272,7 @@ def score(
         "patient_column": patient_column,
         "weight_column": weight_column,
     }
-    places = Written(output, table, report_file)
+    places = Written(*outputs)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
         asked = Asked(reader_threshold, threshold, margin, covariances)

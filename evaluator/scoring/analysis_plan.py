@@ -21,7 +21,8 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Whole,
 )
-from cohort_selection.benchmark_keys.reading import did_you_mean, read_table, refuse_wrong_values
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import read_table, refuse_wrong_values
 from metrics.estimate import UndefinedMetric
 from metrics.gaps.tests import DECLARABLE, refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED

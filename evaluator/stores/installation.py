@@ -131,7 +131,7 @@ class Installation:
 
     def benchmark(self, name: str) -> Benchmark:
         """Read an installed benchmark by name; raise InstallationError naming those there are."""
-        from cohort_selection.benchmark_keys.reading import did_you_mean  # slow: pydantic
+        from cohort_selection.benchmark_keys.meant import did_you_mean
         from evaluator.benchmark.specification import read_benchmark
 
         names = self.names()
