@@ -20,7 +20,7 @@ from typer.utils import get_params_from_function
 
 from evaluator.commands import main
 from evaluator.commands.options import HOME
-from tests.support.commands import succeed
+from tests.support.commands import refused, succeed
 from tests.support.walkthrough import BENCHMARK, small_benchmark
 
 FILES = """
@@ -267,3 +267,24 @@ def test_the_parameters_that_are_tested_elsewhere_are_there() -> None:
     known = {f"{command} {each.name}" for command in COMMANDS for each in parameters(command)}
     assert not LATE - known
     assert HOME.name
+
+
+def test_no_output_is_written_over_a_table_that_is_read(world: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    scores.write_text("case_id,probability,label\na,0.9,1\nb,0.2,0\n")
+    before = scores.read_bytes()
+    for option in ("--output", "--table", "--report"):
+        assert "is read by this command" in refused("score", scores, scores, option, scores)
+    twice = ("--output", tmp_path / "new", "--table", tmp_path / "new")
+    assert "or written by it already" in refused("score", scores, scores, *twice)
+    assert scores.read_bytes() == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_new_home_stays_empty_where_the_catalog_is_refused(world: Path, tmp_path: Path) -> None:
+    told = refused(
+        *("sequester", world / f"{BENCHMARK}.toml", "--catalog", world / "nowhere"),
+        *("--open", tmp_path / "open.csv", "--home", tmp_path / "home"),
+    )
+    assert "is not a catalog" in told
+    assert not list(tmp_path.iterdir())
