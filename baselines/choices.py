@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
+
 CALIBRATIONS = ("platt", "temperature", "isotonic", "none")
 
 
@@ -35,4 +37,6 @@ def refuse_seed(seed: int) -> None:
 def refuse_word(name: str, word: str, known: tuple[str, ...]) -> None:
     """Raise SettingsError for a word that is none of the ``known``."""
     if word not in known:
-        raise SettingsError(f"{name} is {word!r}; give one of {', '.join(known)}")
+        raise SettingsError(
+            f"{name} is {word!r}{did_you_mean(word, known)}; give one of {', '.join(known)}"
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baselines.container.answers import BINARY, KINDS, ORDINAL
+from cohort_selection.benchmark_keys.meant import did_you_mean
 
 if TYPE_CHECKING:
     from baselines.targets import Task
@@ -42,7 +43,10 @@ def rung(name: str, task: Task) -> Rung:
     from baselines.targets import TaskError  # with numpy, which the names alone do not need
 
     if name not in LADDER:
-        raise TaskError(f"baseline {name!r} is unknown; choose from {', '.join(LADDER)}")
+        raise TaskError(
+            f"baseline {name!r} is unknown{did_you_mean(name, LADDER)}; choose from "
+            f"{', '.join(LADDER)}"
+        )
     step = LADDER[name]
     if task.kind not in step.kinds:
         others = [other for other, each in LADDER.items() if task.kind in each.kinds]

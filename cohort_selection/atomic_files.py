@@ -26,7 +26,8 @@ def replaced(directory: Path, *, durable: bool = True) -> Iterator[Path]:
     settle(directory)
     fresh = _fresh(directory)
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
+    with _errors_name(directory, fresh):
+        fresh.mkdir()
     try:
         yield fresh
         if durable:
@@ -53,13 +54,25 @@ def written(path: Path) -> Iterator[BinaryIO]:
     sweep(path.parent, path.name)
     fresh = _fresh(path)
     try:
-        with fresh.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
+        with _errors_name(path, fresh):
+            with fresh.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _errors_name(path: Path, fresh: Path) -> Iterator[None]:
+    """Let an error of ``fresh`` name ``path``: nobody knows the other."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or Path(os.fsdecode(error.filename)) != fresh:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def locked(file: IO[Any] | int, *, wait: bool = True) -> bool:

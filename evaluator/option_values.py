@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import typer
 
 
 class Modality(StrEnum):
@@ -46,3 +51,45 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     if sorted(set(numbers)) != list(numbers):
         raise OptionError(f"{option} is {text!r}; give each bound once, the lowest first")
     return numbers
+
+
+def file_to_write(*names: str, help: str, parents: bool = False) -> Any:
+    """An option that takes a file to write: refused before any work where none can be written.
+
+    ``parents``: folders above it that are missing are made with it.
+    """
+
+    def writable(path: Path | None) -> Path | None:
+        if path is not None and (why := _unwritable(path, parents=parents)):
+            raise OptionError(f"{path} cannot be written: {why}, or give another place")
+        return path
+
+    return typer.Option(*names, callback=writable, help=help)
+
+
+def _unwritable(path: Path, *, parents: bool) -> str:
+    """Why no file can be written at ``path``, and how to mend it; empty where one can be."""
+    if path.is_dir():
+        return "it is a folder; give the file's name too"
+    above = path.parent
+    while parents and not above.exists():
+        above = above.absolute().parent
+    if not above.exists():
+        return f"there is no folder {above}; make it"
+    if not above.is_dir():
+        return f"{above} is a file; rename it"
+    if not os.access(above, os.W_OK | os.X_OK):
+        return f"you may not write into {above}; ask its owner"
+    return ""
+
+
+def refuse_one_file_twice(written: Sequence[Path | None], read: Sequence[Path | None]) -> None:
+    """Raise OptionError where a file would be written over one that is read, or written twice."""
+    taken = {path.resolve() for path in read if path is not None}
+    for path in filter(None, written):
+        if path.resolve() in taken:
+            raise OptionError(
+                f"{path} is read by this command, or written by it already; give each output a "
+                "file of its own"
+            )
+        taken.add(path.resolve())

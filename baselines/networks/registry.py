@@ -13,6 +13,7 @@ from baselines.container.answers import MULTICLASS, ORDINAL, SCORE
 from baselines.networks import densenet, radiomics, volumes
 from baselines.networks.ordinal import Cumulative
 from baselines.targets import ONE_PROBABILITY, Task
+from cohort_selection.benchmark_keys.meant import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ def build(name: str, task: Task = ONE_PROBABILITY) -> nn.Module:
     UnknownNetwork.
     """
     if name not in NETWORKS:
-        raise UnknownNetwork(f"network {name!r} is unknown; choose from {', '.join(NETWORKS)}")
+        raise UnknownNetwork(
+            f"network {name!r} is unknown{did_you_mean(name, NETWORKS)}; choose from "
+            f"{', '.join(NETWORKS)}"
+        )
     if task.kind == ORDINAL and name != radiomics.NAME:
         return Cumulative(NETWORKS[name].build(1), task.n_logits)
     return NETWORKS[name].build(task.n_logits)
@@ -52,7 +56,10 @@ def build(name: str, task: Task = ONE_PROBABILITY) -> nn.Module:
 def dimensions(name: str) -> int:
     """2 for a network of images, 3 for one of volumes. Raises UnknownNetwork."""
     if name not in NETWORKS:
-        raise UnknownNetwork(f"network {name!r} is unknown; choose from {', '.join(NETWORKS)}")
+        raise UnknownNetwork(
+            f"network {name!r} is unknown{did_you_mean(name, NETWORKS)}; choose from "
+            f"{', '.join(NETWORKS)}"
+        )
     return NETWORKS[name].dimensions
 
 

@@ -33,6 +33,7 @@ from baselines.model_card import (
 from baselines.packaging.bill import bill_of
 from baselines.packaging.modules import modules_of
 from cohort_selection.atomic_files import write_bytes
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.cases import Case
 from cohort_selection.sequestration.open_list import read_open
 from submissions.host import base_image
@@ -121,7 +122,10 @@ def package(
     PackagingError unless exactly one of model and list is given, and what building either raises.
     """
     if flavour not in FLAVOURS:
-        raise PackagingError(f"flavour {flavour!r} is unknown; choose from {', '.join(FLAVOURS)}")
+        raise PackagingError(
+            f"flavour {flavour!r} is unknown{did_you_mean(flavour, FLAVOURS)}; choose from "
+            f"{', '.join(FLAVOURS)}"
+        )
     if model is not None and prevalence_of is None:
         return package_model(model, tag, flavour=flavour, base=base, progress=progress)
     if prevalence_of is not None and model is None:

@@ -7,5 +7,5 @@ declarations, the lists of keys in the documentation and the schema for editors 
 
 **Key**: one field of a table of a benchmark's file, with type, bounds, default and meaning.
 
-Order of reading: ``keys``, ``reading``, ``reference``.
+Order of reading: ``keys``, ``meant``, ``reading``, ``reference``.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from cohort_selection.benchmark_keys.keys import Absent, Called, Derived, Give, InFile, Shorthand
+from cohort_selection.benchmark_keys.meant import did_you_mean
 
 T = TypeVar("T")
 _LONGEST = 120
@@ -250,13 +250,6 @@ def no_such_key(given: object, known: Iterable[str], kind: str = "key") -> str:
         f"has {given!r}, which is no {kind}{did_you_mean(given, known)}; its {kind}s are "
         f"{', '.join(known)}: use one of these, or leave it out"
     )
-
-
-def did_you_mean(given: object, known: Iterable[object]) -> str:
-    """The known name that is most like the one given, in parentheses; empty where none is."""
-    by_small = {name.lower(): name for name in known if isinstance(name, str)}
-    near = get_close_matches(str(given).lower(), by_small, n=1)
-    return f" (did you mean {by_small[near[0]]!r}?)" if near else ""
 
 
 def shown(value: object) -> str:

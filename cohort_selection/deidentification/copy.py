@@ -14,7 +14,7 @@ import io
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +24,7 @@ from typing import Literal
 from pydicom.config import disable_value_validation
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import generate_fragments, parse_basic_offsets
 from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
@@ -31,6 +32,7 @@ from cohort_selection.deidentification.elements import Copier, ValueLost
 from cohort_selection.deidentification.encoder_stamps import has_words
 from cohort_selection.deidentification.kinds import WHERE_SAID, Kind, kind_of
 from cohort_selection.deidentification.rules import RULES
+from cohort_selection.dicom.header import Described, describe
 from cohort_selection.ordered_threads import in_order, size_of
 from cohort_selection.pixels.picture import has_overlay_in_pixels, without_unused_bits
 from cohort_selection.pixels.stored import syntax_of
@@ -39,8 +41,9 @@ from cohort_selection.pixels.whole_file import read_whole
 METHOD = "Sequestra allow-list 2"
 KEPT = ("SOPClassUID", *RULES)
 """Keywords of what a copy keeps, in items of sequences too."""
-_RENAMED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _LISTED = 10
+_SIGNATURE = 3
+"""Bytes with which each compressed frame of a file begins alike."""
 _STAND_IN = b"\xfe\xff\x00\xe0" + b"\0" * 4
 """An empty item, which pydicom takes for compressed pixels and for others."""
 
@@ -159,10 +162,11 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
                 "a copy would not show the same picture: correct the file, or leave its study out",
             ) from lost
         except Exception as error:  # pydicom has no closed list of errors for a damaged file
+            _known_to_index(source)
             raise DeidentificationError(
                 source.name,
-                f"cannot be read as DICOM ({type(error).__name__}: {error})",
-                "index the commons again: it will be quarantined",
+                f"has an element that cannot be read ({type(error).__name__}: {error})",
+                "correct the file, or leave its study out",
             ) from error
         if kind is None:
             raise DeidentificationError(
@@ -174,12 +178,14 @@ def deidentify(source: Path, destination: Path, key: bytes) -> Copied:
             name in kept for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
         ):
             raise DeidentificationError(source.name, "has no pixel data", "leave its study out")
+        known = _known_to_index(source)
+        _frames_as_said(kept, syntax, source)
         _as_many_as_said(kept, syntax, source)
         kept.file_meta = FileMetaDataset()
         kept.file_meta.TransferSyntaxUID = syntax
         _clear_unused_bits(kept)
         kept.SOPClassUID = UID(sop_class)
-        _write_again(kept, original, kind, key)
+        _write_again(kept, original, known, kind, key)
         pixels = kept.get_item("PixelData").value if "PixelData" in kept else None
         parts = _encoded(kept, syntax)
     digest = sha256()
@@ -222,12 +228,30 @@ def _encoded(kept: Dataset, syntax: UID) -> list[bytes | memoryview]:
     return [head[:-4] + length, pixels, delimiter]
 
 
-def _write_again(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> None:
+def _known_to_index(source: Path) -> Described:
+    """What the index knows of a file. Raises DeidentificationError where it would not take it."""
+    found = describe(source)
+    if isinstance(found, str):
+        raise DeidentificationError(
+            source.name,
+            f"cannot be a case's image ({found})",
+            "index the commons again: it will be quarantined",
+        )
+    return found
+
+
+def _write_again(
+    kept: Dataset, original: Dataset, known: Described, kind: Kind, key: bytes
+) -> None:
     """Write what a copy says in other words than its original: UIDs, the kind's elements, marks."""
-    for name in _RENAMED:
-        uid = str(original.get(name) or "")
-        if uid:
-            setattr(kept, name, new_uid(key, uid))
+    kept.StudyInstanceUID = new_uid(key, known.study_uid)
+    kept.SOPInstanceUID = new_uid(key, known.instance_uid)
+    series = str(original.get("SeriesInstanceUID") or "")
+    kept.SeriesInstanceUID = new_uid(key, series or f"series of {known.instance_uid}")
+    if not kept.get("HighBit"):
+        kept.HighBit = kept.BitsStored - 1
+    if kept.SamplesPerPixel == 3 and kept.get("PlanarConfiguration") is None:
+        kept.PlanarConfiguration = 0  # as it is read here
     if "FrameOfReferenceUID" in kept:
         kept.PositionReferenceIndicator = ""
     for name, text in kind.filled.items():
@@ -243,6 +267,34 @@ def _write_again(kept: Dataset, original: Dataset, kind: Kind, key: bytes) -> No
     kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
 
 
+def _frames_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
+    """Refuse an image that shows more frames than it says, or describes another number of them."""
+    said = int(kept.get("NumberOfFrames") or 1)
+    shown = len(kept.get("PerFrameFunctionalGroupsSequence") or ()) or said
+    if shown == said and "PixelData" in kept:
+        pixels = kept.get_item("PixelData").value
+        if not syntax.is_compressed:
+            of_all = get_expected_length(kept, unit="bytes")
+            shown = max(said, len(pixels) * said // of_all)
+        elif not kept.get("NumberOfFrames"):
+            heads = [fragment[:_SIGNATURE] for fragment in _fragments(pixels)]
+            shown = max(said, heads.count(heads[0]) if heads else 0)
+    if shown != said:
+        raise DeidentificationError(
+            source.name,
+            f"has {shown} frames and says that there are {said} (NumberOfFrames "
+            f"{kept.get('NumberOfFrames') or 'absent'})",
+            "a copy would not show the same picture: correct the file, or leave its study out",
+        )
+
+
+def _fragments(pixels: bytes) -> Iterator[bytes]:
+    """The fragments of compressed pixels, without the table of offsets before them."""
+    stream = io.BytesIO(pixels)
+    parse_basic_offsets(stream)
+    return generate_fragments(stream)
+
+
 def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
     """Refuse uncompressed pixels that are not all there; leave out what follows the last one.
 
@@ -250,10 +302,7 @@ def _as_many_as_said(kept: Dataset, syntax: UID, source: Path) -> None:
     """
     if syntax.is_compressed or "PixelData" not in kept:
         return
-    try:
-        expected = get_expected_length(kept, unit="bytes")
-    except (AttributeError, TypeError):  # without its rows and columns there is nothing to expect
-        return
+    expected = get_expected_length(kept, unit="bytes")
     element = kept.get_item("PixelData")
     found = len(element.value)
     if found < expected:

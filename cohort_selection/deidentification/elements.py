@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from cohort_selection.deidentification.codes import MODIFIERS, rebuilt
+from cohort_selection.deidentification.needed import NEEDED, Unfit
 from cohort_selection.deidentification.numbers import NoNumber, decimal
 from cohort_selection.deidentification.rules import (
     BARE_ITEM,
@@ -44,15 +45,7 @@ class ValueLost(ValueError):
 
 
 # What a picture depends on: it is copied, or the image is refused.
-_ESSENTIAL = frozenset(
-    (
-        *("RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "PhotometricInterpretation"),
-        *("SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
-        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-        *("PixelSpacing", "ImagerPixelSpacing"),
-        *("ImagePositionPatient", "ImageOrientationPatient"),
-    )
-)
+_ESSENTIAL = frozenset(name for name, need in NEEDED.items() if need.unfit is Unfit.REFUSED)
 # Of these one says nothing without the others.
 _TOGETHER = (("WindowCenter", "WindowWidth"), ("LUTDescriptor", "LUTData"), PALETTES)
 _TABLES = [("LUTDescriptor", "LUTData")] + [
@@ -261,10 +254,13 @@ def _binary(original: Dataset, tag: BaseTag, rule: Binary) -> RawDataElement | N
 
 def _pointer(original: Dataset, tag: BaseTag, keyword: str) -> RawDataElement | None:
     """Which attributes count the frames: those of the standard alone, and kept ones."""
-    value = original[tag].value
-    if value is None:
+    try:
+        value = original[tag].value
+        tags = [BaseTag(one) for one in ([value] if isinstance(value, int) else value or ())]
+    except (TypeError, ValueError):  # it was not stored as a tag
         return None
-    tags = [BaseTag(one) for one in ([value] if isinstance(value, int) else value)]
+    if not tags:
+        return None
     for one in tags:
         known = keyword_for_tag(one)
         if not known or (keyword == "FrameIncrementPointer" and known not in RULES):

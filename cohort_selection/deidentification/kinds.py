@@ -44,7 +44,9 @@ _EVERY = _empty(
 )
 _NO_CONTEXT = _without_items("AcquisitionContextSequence")
 _PROJECTION = _empty("PatientOrientation DetectorType PositionerType ImageLaterality") | _NO_CONTEXT
+_ONE_FRAME = {"NumberOfFrames": "1"}  # an image of more that does not say so is not copied
 _ENHANCED: dict[str, str | tuple[()]] = {
+    **_ONE_FRAME,
     **dict.fromkeys(
         ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"), REMOVED
     ),
@@ -63,6 +65,7 @@ _EYE = (
         "LensesCodeSequence RefractiveStateSequence"
     )
     | _NO_CONTEXT
+    | _ONE_FRAME
     | {"ContentDate": DAY, "ContentTime": TIME}
 )
 _RADIOTHERAPY = _empty(
@@ -88,9 +91,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ("1.2 1.2.1", _PROJECTION | {"OrganExposed": "BREAST"}),
             ("2", _empty("PatientOrientation KVP AcquisitionNumber")),
             ("4", _empty("ScanOptions MRAcquisitionType EchoTime EchoTrainLength RepetitionTime")),
-            ("7 7.1 7.2 7.3 7.4", _empty("PatientOrientation")),
+            ("7", _empty("PatientOrientation")),
+            ("7.1 7.2 7.3 7.4 3.1", _empty("PatientOrientation") | _ONE_FRAME),
             ("12.1 12.2", _ANGIOGRAM),
-            ("6 6.1 3 3.1", _empty("PatientOrientation")),
+            ("6 6.1 3", _empty("PatientOrientation")),
             ("2.1 2.2 4.1 4.4 128.1", _ENHANCED),
             ("77.1.1 77.1.2 77.1.4", _empty("PatientOrientation") | _NO_CONTEXT),
             ("77.1.5.1 77.1.5.2", _EYE),
@@ -98,6 +102,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             (
                 "20",
                 _empty("CountsAccumulated ActualFrameDuration AcquisitionTerminationCondition")
+                | _ONE_FRAME
                 | _without_items(
                     "EnergyWindowInformationSequence RadiopharmaceuticalInformationSequence "
                     "DetectorInformationSequence PatientOrientationCodeSequence "

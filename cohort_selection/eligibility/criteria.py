@@ -20,6 +20,7 @@ from cohort_selection.benchmark_keys.keys import (
     Truth,
     Whole,
 )
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.case_table import CaseTable
 from cohort_selection.clinical.age_bands import AGE_BANDS, age_group
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
@@ -256,29 +257,31 @@ def _refuse_missing(criteria: Criteria, commons: Commons) -> None:
     label = criteria.label.column
     if label not in (COVID, *columns):
         raise SelectionError(
-            f"the clinical table has no column {label!r} for the label; it has {listed}; "
-            f"correct [cohort] label"
+            f"the clinical table has no column {label!r}{did_you_mean(label, columns)} for the "
+            f"label; it has {listed}; correct [cohort] label"
         )
     task = criteria.task
     for name in columns_of(task) if task and task.has_targets else ():
         if name not in columns:
             raise SelectionError(
-                f"the clinical table has no column {name!r} for the task; it has {listed}; "
+                f"the clinical table has no column {name!r}{did_you_mean(name, columns)} for the "
+                f"task; it has {listed}; "
                 f"correct [task]"
             )
     known = commons.known_names
     for name in criteria.attributes:
         if name not in known:
-            raise _unknown(f"the attribute {name!r}", listed, "[cohort] attributes")
+            raise _unknown("the attribute", name, columns, "[cohort] attributes")
     for key, rules in (("include", criteria.include), ("exclude", criteria.exclude)):
         for rule in rules:
             if rule.field not in known:
-                raise _unknown(f"the field {rule.field!r}", listed, f"[[cohort.{key}]]")
+                raise _unknown("the field", rule.field, columns, f"[[cohort.{key}]]")
 
 
-def _unknown(what: str, listed: str, where: str) -> SelectionError:
+def _unknown(what: str, name: str, columns: Sequence[str], where: str) -> SelectionError:
+    near = did_you_mean(name, (*NAMES, *HEADER_FIELDS, *columns))
     return SelectionError(
-        f"{what} is neither one of {', '.join(NAMES)} nor a header field "
+        f"{what} {name!r} is neither one of {', '.join(NAMES)} nor a header field "
         f"({', '.join(HEADER_FIELDS[:3])} ...: docs/benchmark.md) nor a column of the clinical "
-        f"table, which has {listed}; correct {where}"
+        f"table, which has {', '.join(columns) or 'none'}{near}; correct {where}"
     )

@@ -19,7 +19,8 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Whole,
 )
-from cohort_selection.benchmark_keys.reading import did_you_mean, read_key, read_table
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import read_key, read_table
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.levels import levels_of
 from cohort_selection.eligibility.criteria import Criteria
@@ -282,8 +283,9 @@ def _refuse_undeclared(plan: CohortPlan, path: Path, installed: bool) -> None:
             missing = [part for part in name.split(" x ") if part not in known]
             if missing:
                 raise CohortPlanError(
-                    f"{path.name}: [cohort] {key} names {missing[0]!r}, which is neither label nor "
-                    f"in attributes ({', '.join(plan.criteria.attributes)}); add it there"
+                    f"{path.name}: [cohort] {key} names {missing[0]!r}"
+                    f"{did_you_mean(missing[0], known)}, which is neither label nor in attributes "
+                    f"({', '.join(plan.criteria.attributes)}); add it there"
                 )
 
 
@@ -302,6 +304,7 @@ def _refuse_idle_tolerance(plan: CohortPlan, path: Path) -> None:
     tied = {f"{TIED}{name}" for name in plan.target.margins} if plan.balance else set()
     if idle := sorted(set(plan.tolerance.of_margin) - set(plan.target.margins) - tied):
         raise CohortPlanError(
-            f"{path.name}: [cohort.tolerance] has {idle[0]!r}, which has no shares in the target "
+            f"{path.name}: [cohort.tolerance] has {idle[0]!r}"
+            f"{did_you_mean(idle[0], plan.target.margins)}, which has no shares in the target "
             f"({', '.join(plan.target.margins) or 'none'}); give it shares, or leave it out"
         )

@@ -69,11 +69,11 @@ def checked_address(text: str, credentials: Credentials) -> str:
     Raises ``SourceError`` where it is none, holds a password, or would carry credentials over a
     network without encryption.
     """
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         plain = bool(parts.hostname) and parts.port != -1
-    except ValueError:  # a port that is no number
-        plain = False
+    except ValueError:  # a port that is no number, or a bracket without its other half
+        parts, plain = urlsplit(""), False
     if parts.scheme not in ("http", "https") or not plain or parts.query or parts.fragment:
         raise SourceError(
             f"{text.partition('?')[0]!r} is not the address of a DICOMweb server; give one such as "

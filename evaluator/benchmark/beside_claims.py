@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.clinical.age_bands import age_group
 from evaluator.benchmark.about import SpecificationError
 from evaluator.benchmark.board import Freezes
@@ -105,9 +105,10 @@ def _missing_groups(study: DeclaredStudy, analysis: AnalysisPlan) -> Iterator[st
                 f"counts its cases"
             )
         if len(names) > 1 and frozenset(names) not in crossed:
+            alike = [JOINT.join(each) for each in analysis.intersections]
             yield (
-                f"{subject}, and [analysis] intersections has "
-                f"{_listed([JOINT.join(each) for each in analysis.intersections])}; add "
+                f"{subject}{did_you_mean(JOINT.join(names), alike)}, and [analysis] intersections has "
+                f"{_listed(alike)}; add "
                 f"[{', '.join(f'{name!r}' for name in names)}] there, so that disclosure control "
                 f"counts its cases"
             )

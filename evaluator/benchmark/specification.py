@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.benchmark_keys.reading import no_such_key
 from cohort_selection.cases import LABEL
 from cohort_selection.clinical.age_bands import AGE_BANDS
 from cohort_selection.clinical.columns import read_columns
 from cohort_selection.plan.cohort_plan import (
-    YEARS,
     CohortPlan,
     read_bands,
     read_cohort_plan,
-    years_are_no_level,
 )
 from cohort_selection.task.declaration import (
     BINARY,
@@ -36,13 +35,18 @@ from evaluator.benchmark.beside_claims import (
     study_of,
     with_looks,
 )
+from evaluator.benchmark.beside_names import (
+    refuse_names_of_nothing,
+    refuse_parts_alone,
+    refuse_years,
+)
 from evaluator.benchmark.beside_task import at_the_label, of_task, refuse_what_no_task_has
 from evaluator.benchmark.board import Freezes, read_board
 from evaluator.benchmark.file import TABLES
 from evaluator.claims.declared_study import DeclaredStudy
 from evaluator.disclosure.rule import Disclosure, read_disclosure
 from evaluator.disclosure.suppression import JOINT
-from evaluator.glossary import figure
+from evaluator.glossary import FIGURES, figure
 from evaluator.readers.declaration import Panel, read_panels
 from evaluator.scoring.analysis_plan import AnalysisPlan, read_plan
 from metrics.group import FIXED_PREVALENCE, SAMPLED
@@ -108,9 +112,7 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
     """
     path = shipped.resolved(path)
     raw, document = _document(path)
-    for key in document:
-        if key not in TABLES:
-            raise SpecificationError(f"{path.name} {no_such_key(key, TABLES, 'table')}")
+    _known(document, path)
     tables = {name: _table(document, name, path) for name in TABLES if name not in _OF_CLAIMS}
     about = read_about(tables["benchmark"], path, installed=installed)
     name = about.name or path.stem
@@ -145,9 +147,11 @@ def read_benchmark(path: Path, beside: Path | None = None, *, installed: bool = 
         task=task,
     )
     if not installed:
-        _refuse_years(benchmark)
+        refuse_years(benchmark)
     _agree(benchmark)
-    _refuse_parts_alone(benchmark)
+    refuse_parts_alone(benchmark)
+    if not installed:
+        refuse_names_of_nothing(benchmark)
     return benchmark
 
 
@@ -186,7 +190,8 @@ def _of_figures(cohort: CohortPlan, analysis: AnalysisPlan) -> CohortPlan:
 def read_clinical_columns(path: Path) -> dict[str, str]:
     """The [clinical] table of a benchmark's file: which columns foreign tables call what."""
     path = shipped.resolved(path)
-    return read_columns(_table(_document(path)[1], "clinical", path), path)
+    document = _known(_document(path)[1], path)
+    return read_columns(_table(document, "clinical", path), path)
 
 
 def read_name_alone(path: Path) -> str:
@@ -227,7 +232,7 @@ def read_analysis(
     plan = AnalysisPlan()
     if path is not None:
         path = shipped.resolved(path)
-        document = _document(path)[1]
+        document = _known(_document(path)[1], path)
         table = _table(document, "analysis", path)
         task = read_task(_table(document, "task", path), path)
         plan = of_task(read_plan(table, path), table, task)
@@ -260,29 +265,6 @@ def _digest(raw: bytes, files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _refuse_years(benchmark: Benchmark) -> None:
-    """Raise SpecificationError where the age in years is to make groups."""
-    intersected = {name for names in benchmark.analysis.intersections for name in names}
-    compared = {name for _, by in benchmark.analysis.declared_gaps for name in by.split(JOINT)}
-    for where, named in (
-        ("[analysis] subgroups", set(benchmark.analysis.subgroups)),
-        ("[analysis] intersections", intersected),
-        ("[analysis] gaps", compared),
-    ):
-        if YEARS in named:
-            raise SpecificationError(f"{benchmark.path.name}: {where} {years_are_no_level(YEARS)}")
-
-
-def _refuse_parts_alone(benchmark: Benchmark) -> None:
-    """Raise SpecificationError where a combination is asked for, and not one of its parts."""
-    intersected = {name for names in benchmark.analysis.intersections for name in names}
-    if alone := sorted(intersected - set(benchmark.analysis.subgroups)):
-        raise SpecificationError(
-            f"{benchmark.path.name}: [analysis] intersections has {', '.join(alone)}, which "
-            "[analysis] subgroups has not; add it there: a combination is shown beside its parts"
-        )
-
-
 def _agree(benchmark: Benchmark) -> None:
     """Raise SpecificationError where the tables do not fit each other."""
     attributes = set(benchmark.cohort.criteria.attributes)
@@ -295,7 +277,8 @@ def _agree(benchmark: Benchmark) -> None:
     ):
         if missing := sorted(named - attributes):
             raise SpecificationError(
-                f"{benchmark.path.name}: {where} has {', '.join(missing)}; "
+                f"{benchmark.path.name}: {where} has {', '.join(missing)}"
+                f"{did_you_mean(missing[0], attributes)}; "
                 f"[cohort] attributes keeps {', '.join(sorted(attributes)) or 'none'}: add it there"
             )
     standard = {benchmark.cohort.label.column, benchmark.task.column, *benchmark.task.findings}
@@ -329,9 +312,12 @@ def _agree(benchmark: Benchmark) -> None:
     )
     if senseless is not None:
         raise SpecificationError(f"{benchmark.path.name}: {senseless}")
-    if not figure(benchmark.analysis.primary).better:
+    primary = benchmark.analysis.primary
+    if not figure(primary).better:
+        known = [name for name, each in FIGURES.items() if each.better]
         raise SpecificationError(
-            f"{benchmark.path.name}: [analysis] primary is {benchmark.analysis.primary!r}; give a "
+            f"{benchmark.path.name}: [analysis] primary is {primary!r}"
+            f"{did_you_mean(primary, known)}; give a "
             f"figure that is better the higher or the lower, such as auroc or brier"
         )
     feedback = benchmark.disclosure.feedback
@@ -371,6 +357,16 @@ def _document(path: Path) -> tuple[bytes, dict[str, object]]:
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecificationError(f"{path.name} is not TOML: {error}; correct it") from error
+
+
+def _known(document: dict[str, object], path: Path) -> dict[str, object]:
+    """The document, where it has tables and all of them are a benchmark's."""
+    for given in document:
+        if given not in TABLES:
+            raise SpecificationError(f"{path.name} {no_such_key(given, TABLES, 'table')}")
+    if not document:
+        raise SpecificationError(f"{path.name} has no table; give the TOML file of a benchmark")
+    return document
 
 
 def _table(document: dict[str, object], name: str, path: Path) -> dict[str, object]:

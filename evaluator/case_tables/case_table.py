@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.clinical import vocabulary as cells
 from cohort_selection.clinical.age_bands import band_of
 from cohort_selection.clinical.vocabulary import NOT_REPORTED, ClinicalError
@@ -45,10 +46,12 @@ class CaseTable:
     def missing(self, what: str, names: Iterable[str]) -> ScoringInputError:
         """The refusal for want of a column, with those that are there."""
         columns = [name for name in self.table.columns if name]
+        asked = list(names)
+        meant = did_you_mean(asked[0], columns) if len(asked) == 1 else ""
         shown = ", ".join(columns[:_MOST_SHOWN]) + (", ..." if len(columns) > _MOST_SHOWN else "")
         return ScoringInputError(
-            f"{self.name} has no {what} ({' or '.join(names)}); its columns are: {shown}; name one "
-            "of these, or add it"
+            f"{self.name} has no {what} ({' or '.join(asked)}){meant}; its columns are: {shown}; "
+            "name one of these, or add it"
         )
 
     def gather(self, case: str, *, id_holds_label: bool = False) -> None:

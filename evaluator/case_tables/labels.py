@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.eligibility.label_rule import (
     EXCLUDE,
     NEGATIVE,
@@ -44,9 +45,10 @@ class Labels:
     def __post_init__(self) -> None:
         """Refuse a policy that there is not."""
         for name, allowed in _POLICIES.items():
-            if getattr(self, name) not in allowed:
+            word = getattr(self, name)
+            if word not in allowed:
                 raise ScoringInputError(
-                    f"{name} is {getattr(self, name)!r}; give {' or '.join(allowed)}"
+                    f"{name} is {word!r}{did_you_mean(word, allowed)}; give {' or '.join(allowed)}"
                 )
 
     def names(self, known: CaseTable) -> list[str] | None:

@@ -18,7 +18,8 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Whole,
 )
-from cohort_selection.benchmark_keys.reading import did_you_mean, shown
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import shown
 from evaluator.assumptions import NOTHING_SAID, Assumed
 from evaluator.glossary import FIGURES as KNOWN_FIGURES
 from evaluator.scoring.results import JOINT as JOINT

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from cohort_selection.benchmark_keys.reading import did_you_mean, read_list, read_table, shown
+from cohort_selection.benchmark_keys.meant import did_you_mean
+from cohort_selection.benchmark_keys.reading import read_list, read_table, shown
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from evaluator.claims.declaration import (
     JOINT,

@@ -18,6 +18,7 @@ from evaluator.commands.options import (
     HomeOption,
     ServerOption,
 )
+from evaluator.option_values import file_to_write
 from evaluator.screen import console, styled
 
 
@@ -116,7 +117,7 @@ def verify(
 
 @audit.command(rich_help_panel=OPERATOR)
 def key(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    output: Annotated[Path | None, file_to_write("--output", "-o", help="File to write.")] = None,
     home: Home = HOME,
 ) -> None:
     """Print the public key that verifies releases, or write it into a file."""
@@ -134,7 +135,7 @@ def key(
 
 @audit.command(rich_help_panel=OPERATOR)
 def head(
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    output: Annotated[Path, file_to_write("--output", "-o", help="File to write.")],
     home: Home = HOME,
 ) -> None:
     """Write the newest signed head of the audit chain, to be kept in another place."""
@@ -172,7 +173,7 @@ def protect(home: Home = HOME) -> None:
 )
 def release_file(
     submission_id: SubmissionId,
-    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file to write.")],
+    output: Annotated[Path, file_to_write("--output", "-o", help="JSON file to write.")],
     server: ServerOption = None,
     home: HomeOption = None,
 ) -> None:

@@ -89,7 +89,10 @@ def rescore(benchmark: BenchmarkName, home: Home = HOME) -> None:
 @app.command(rich_help_panel=OPERATOR)
 def prune(
     days: Annotated[
-        int, typer.Option(min=0, help="Age in days, counted from the end of the submission.")
+        int,
+        typer.Option(
+            min=0, max=36_500, help="Age in days, counted from the end of the submission."
+        ),
     ] = 30,
     home: Home = HOME,
 ) -> None:

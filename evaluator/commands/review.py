@@ -9,6 +9,7 @@ import typer
 
 from evaluator.commands.options import HOME, OPERATOR, Home
 from evaluator.commands.reviewer import Host, Proxies, PublicAddress
+from evaluator.option_values import file_to_write
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -54,7 +55,7 @@ def review_show(
     who: As,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="HTML to write: the report as the team will see it."),
+        file_to_write("--output", "-o", help="HTML to write: the report as the team will see it."),
     ] = None,
     home: Home = HOME,
 ) -> None:

@@ -19,6 +19,7 @@ from evaluator.commands.options import (
     HomeOption,
     ServerOption,
 )
+from evaluator.option_values import file_to_write
 from evaluator.screen import console
 
 app = typer.Typer()
@@ -66,7 +67,7 @@ def compare(
 )
 def report(
     submission_id: Annotated[str, typer.Argument(help="Id of the submission.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    output: Annotated[Path, file_to_write("--output", "-o", help="File to write.")],
     pdf: Annotated[
         bool,
         typer.Option("--pdf", help="PDF/A-3a and PDF/UA-1, with the signed release inside."),
@@ -210,9 +211,11 @@ def score(
         Path | None,
         typer.Option(help="TOML file that declares claims: prints the verdict, self-scored."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON to write.")] = None,
-    table: Annotated[Path | None, typer.Option(help="CSV to write, a row for each figure.")] = None,
-    report_file: Annotated[Path | None, typer.Option("--report", help="HTML to write.")] = None,
+    output: Annotated[Path | None, file_to_write("--output", "-o", help="JSON to write.")] = None,
+    table: Annotated[
+        Path | None, file_to_write(help="CSV to write, a row for each figure.")
+    ] = None,
+    report_file: Annotated[Path | None, file_to_write("--report", help="HTML to write.")] = None,
     readers: Annotated[
         Path | None,
         typer.Option(help="Table of readers: with labels alone a study, with scores a panel."),
@@ -244,7 +247,8 @@ def score(
     from evaluator.terminal.score_screen import summary
     from evaluator.terminal.task_screen import print_task
 
-    own_scores.refuse_places((output, table, report_file))
+    outputs = (output, table, report_file)
+    option_values.refuse_one_file_twice(outputs, (predictions, truth, plan, claims, readers))
     chosen = read_analysis(
         plan,
         subgroups=subgroup,
@@ -268,7 +272,7 @@ def score(
         "patient_column": patient_column,
         "weight_column": weight_column,
     }
-    places = Written(output, table, report_file)
+    places = Written(*outputs)
     if truth is None or readers is not None:
         unused = {"--subgroup": subgroup, "--claims": claims, "--task": task}
         options = Asked(

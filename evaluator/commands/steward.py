@@ -19,6 +19,7 @@ from evaluator.commands.options import (
     Home,
     Look,
 )
+from evaluator.option_values import file_to_write
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 
@@ -29,7 +30,7 @@ app = typer.Typer()
 def simulate(
     output: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=10, help="Number of patients.")] = 600,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same commons.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same commons.")] = 1,
     lesions: Annotated[
         bool, typer.Option("--lesions", help="Draw lesions, with outlines.")
     ] = False,
@@ -90,11 +91,11 @@ def sequester(
     benchmark: Annotated[Path, typer.Argument(help="TOML file of the benchmark.")],
     catalog: CatalogFolder,
     open_list: Annotated[
-        Path, typer.Option("--open", help="CSV to write: the list of the open part.")
+        Path, file_to_write("--open", help="CSV to write: the list of the open part.", parents=True)
     ],
     flow: Annotated[
         Path | None,
-        typer.Option(help="SVG to write: the flow diagram of the rules."),
+        file_to_write(help="SVG to write: the flow diagram of the rules."),
     ] = None,
     batch: Annotated[str, typer.Option(help="Name of this batch of new patients.")] = "",
     home: Home = HOME,
@@ -167,13 +168,13 @@ def seal(
 def card(
     benchmark: BenchmarkName,
     catalog: CatalogFolder,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="JSON to write.")] = None,
+    output: Annotated[Path, file_to_write("--output", "-o", help="HTML file to write.")],
+    json_file: Annotated[Path | None, file_to_write("--json", help="JSON to write.")] = None,
     text: Annotated[
         bool, typer.Option("--text/--no-text", help="Look for text in the pixels.")
     ] = True,
     suspects: Annotated[
-        Path | None, typer.Option(help="CSV to write: images that seem to have text.")
+        Path | None, file_to_write(help="CSV to write: images that seem to have text.")
     ] = None,
     home: Home = HOME,
 ) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from evaluator.benchmark.specification import Benchmark
 from evaluator.claims.verdict import StudyVerdict
 from evaluator.claims.words import VerdictWords, in_words
@@ -373,8 +374,10 @@ def choice(word: str) -> Choice:
     try:
         return Choice(word)
     except ValueError:
-        words = ", ".join(each.value for each in Choice)
-        raise ReviewError(f"{word!r} is no vote; give one of {words}") from None
+        words = [each.value for each in Choice]
+        raise ReviewError(
+            f"{word!r} is no vote{did_you_mean(word, words)}; give one of {', '.join(words)}"
+        ) from None
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -6,13 +6,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
-from evaluator.case_tables.scoring_input import ScoringInputError
 from evaluator.claims.verdict import StudyVerdict
 from evaluator.disclosure.control import release
 from evaluator.disclosure.rule import Disclosure
@@ -23,16 +22,6 @@ from submissions.submission import State, Submission
 
 NOTHING_WITHHELD = Disclosure(minimum_cell=1, count_step=1, maximum_digits=6, roc_step=0.025)
 """The data are the reader's own: there is nobody to protect them from."""
-
-
-def refuse_places(places: Sequence[Path | None]) -> None:
-    """Raise ScoringInputError where a file is to be written into a folder that is not there."""
-    for place in places:
-        if place is not None and not place.absolute().parent.is_dir():
-            raise ScoringInputError(
-                f"{place} cannot be written: there is no folder {place.parent}; make it, or give "
-                "another place"
-            )
 
 
 _COLUMNS = (

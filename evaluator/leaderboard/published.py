@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from evaluator.claims.verdict import StudyVerdict
 from evaluator.comparison import refuse_several
 from evaluator.disclosure.cohort_card import CohortCard

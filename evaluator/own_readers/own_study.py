@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cohort_selection.atomic_files import write_bytes
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from evaluator.case_tables.case_table import CaseTable, ScoringInputError
-from evaluator.leaderboard.own_scores import refuse_places
 from evaluator.own_readers.page import render_page
 from evaluator.readers.document import as_csv, as_document
 from evaluator.readers.labelled import Columns, read_labelled
@@ -42,7 +42,6 @@ def own_study(
     ``truth`` has the labels, ``model`` the scores of a model that is compared with the readers.
     ``columns.model_column`` names the column of scores in both tables.
     """
-    refuse_places((written.output, written.table, written.report))
     _refuse_odd(options, model)
     cases = read_labelled(truth, columns, tell, model)
     chosen = columns.model_column or ""
@@ -75,7 +74,8 @@ def own_study(
 def _refuse_odd(options: Asked, model: Path | None) -> None:
     if options.covariance not in COVARIANCES:
         raise ScoringInputError(
-            f"--covariances is {options.covariance!r}; give {' or '.join(COVARIANCES)}"
+            f"--covariances is {options.covariance!r}"
+            f"{did_you_mean(options.covariance, COVARIANCES)}; give {' or '.join(COVARIANCES)}"
         )
     if options.margin is not None and model is None:
         raise ScoringInputError(

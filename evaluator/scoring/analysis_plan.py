@@ -21,9 +21,10 @@ from cohort_selection.benchmark_keys.keys import (
     Text,
     Whole,
 )
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.benchmark_keys.reading import read_table, refuse_wrong_values
 from metrics.estimate import UndefinedMetric
-from metrics.gaps.tests import refuse_undeclarable
+from metrics.gaps.tests import DECLARABLE, refuse_undeclarable
 from metrics.group import DESIGNS, SAMPLED
 
 NOT_REPORTED = "Not Reported"
@@ -328,9 +329,10 @@ def _gap_rules(plan: AnalysisPlan) -> list[tuple[bool, str]]:
             (not (refused := _untested(figure)), refused),
             (
                 attribute in attributes,
-                f"the gap {figure} by {attribute} names no subgroup or intersection of the plan, "
-                f"which has {', '.join(sorted(attributes)) or 'none'}; add "
-                f"{attribute} to its subgroups, or drop the gap",
+                f"the gap {figure} by {attribute} names no subgroup or intersection of the plan"
+                f"{did_you_mean(attribute, attributes)}, which has "
+                f"{', '.join(sorted(attributes)) or 'none'}; add {attribute} to its subgroups, or "
+                "drop the gap",
             ),
         ]
     return rules
@@ -341,5 +343,5 @@ def _untested(figure: str) -> str:
     try:
         refuse_undeclarable(figure)
     except UndefinedMetric as reason:
-        return str(reason)
+        return f"{reason}{did_you_mean(figure, DECLARABLE)}"
     return ""

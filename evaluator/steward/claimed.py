@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.case_table import CaseTable
 from cohort_selection.cases import Case
 from evaluator.benchmark.specification import Benchmark

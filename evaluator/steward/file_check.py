@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from cohort_selection.benchmark_keys.reading import did_you_mean
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.case_table import CaseTable
 from cohort_selection.catalog import catalog
 from cohort_selection.eligibility.criteria import SelectionError

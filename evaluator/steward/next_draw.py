@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -69,6 +70,7 @@ def draw_next(
         raise StewardError(
             f"benchmark {name!r} has a next draw, {successor_name!r}; draw the next one of that"
         )
+    is_new = next_name(name) not in installation.names()
     successor = _install(installation, benchmark)
     draws = {each: enclave.cohort(each) for each in lineage(installation, name)}
     reads = patient_loads(enclave, list(draws.values()))
@@ -80,7 +82,13 @@ def draw_next(
                 each: {case_id for case_id, _ in cohort.sources().values()}
                 for each, cohort in draws.items()
             }
-            _match(installation, successor, catalog_folder, reads, before, share)
+            try:
+                _match(installation, successor, catalog_folder, reads, before, share)
+            except ValueError:  # nothing is drawn, so nothing stays installed
+                if is_new:
+                    shutil.rmtree(comparators_folder(enclave, successor.name), ignore_errors=True)
+                    installation.take_away(successor)
+                raise
         sealed = steward.seal_cohort(
             installation,
             successor,

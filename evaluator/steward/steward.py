@@ -80,9 +80,9 @@ def sequester(
     benchmark is open for none. ``batch`` names the patients that are new, for figures over time;
     empty, they are named after the benchmark.
     """
+    selected = select_cases(benchmark, catalog.read(catalog_folder))
     keep_comparators(installation.enclave(), benchmark, benchmark.path.parent)
     installation.install(benchmark)
-    selected = select_cases(benchmark, catalog.read(catalog_folder))
     path = assignment_list(installation)
     before, cases = read_list(path), selected.cases
     plan = benchmark.cohort

@@ -129,11 +129,14 @@ class Enclave:
 
     def benchmark_folder(self, benchmark: str) -> Path:
         """Where the assignment, the matched list and the sealed cohort of a benchmark lie."""
-        if not NAME.fullmatch(benchmark):
-            raise EnclaveError(f"{benchmark!r} is no benchmark's name: letters, digits, hyphens")
-        folder = self.folder / "benchmarks" / benchmark
+        folder = self._folder_of(benchmark)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _folder_of(self, benchmark: str) -> Path:
+        if not NAME.fullmatch(benchmark):
+            raise EnclaveError(f"{benchmark!r} is no benchmark's name: letters, digits, hyphens")
+        return self.folder / "benchmarks" / benchmark
 
     def staging_folder(self) -> Path:
         """Where containers' inputs are laid out; a process that stages empties it."""
@@ -157,7 +160,7 @@ class Enclave:
 
     def cohort_folder(self, benchmark: str) -> Path:
         """Where the sealed cohort of a benchmark lies, or will lie."""
-        return self.benchmark_folder(benchmark) / "cohort"
+        return self._folder_of(benchmark) / "cohort"
 
     def cohort(self, benchmark: str) -> Cohort:
         """Open the sealed cohort of a benchmark; raise EnclaveError where there is none."""

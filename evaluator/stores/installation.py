@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,11 @@ class Installation:
             write_bytes(tables / path.name, path.read_bytes())
         write_bytes(self._benchmarks / f"{benchmark.name}.toml", benchmark.path.read_bytes())
 
+    def take_away(self, benchmark: Benchmark) -> None:
+        """Take away the file of a benchmark that was installed for a draw which was refused."""
+        benchmark.path.unlink()
+        shutil.rmtree(self._tables(benchmark.name), ignore_errors=True)
+
     def sealed(self, name: str) -> tuple[Benchmark, Cohort]:
         """A benchmark and its cohort, both checked against the seal, ready to run on.
 
@@ -125,6 +131,7 @@ class Installation:
 
     def benchmark(self, name: str) -> Benchmark:
         """Read an installed benchmark by name; raise InstallationError naming those there are."""
+        from cohort_selection.benchmark_keys.meant import did_you_mean
         from evaluator.benchmark.specification import read_benchmark
 
         names = self.names()
@@ -132,7 +139,8 @@ class Installation:
         if name not in names:
             present = ", ".join(names) or "none"
             raise InstallationError(
-                f"no benchmark {name!r} in {self.root}; installed: {present}. "
+                f"no benchmark {name!r} in {self.root}{did_you_mean(name, names)}; installed: "
+                f"{present}. "
                 f"`sequestra sequester FILE.toml` installs one"
             )
         return read_benchmark(file, self._tables(name), installed=True)

@@ -48,6 +48,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where nothing more can be written; it names no file."""
 
 
+_ADVICE = {
+    errno.EISDIR: "a folder stands where a file is needed: give a file",
+    errno.ENOTDIR: "a file stands where a folder is needed: give a folder, or a path in one",
+    errno.ENOENT: "give a path that is there",
+    errno.EEXIST: "give a path where nothing is yet",
+    errno.EACCES: "give a path that you may use, or have its owner allow it",
+    errno.EROFS: "give a path on a disk that can be written to",
+    errno.ENAMETOOLONG: "give a shorter path",
+}
+"""What to do of an error of the system, by its number."""
+
+
 def system_error(error: Exception) -> str:
     """What the system says of a path, and what to do."""
     if not isinstance(error, OSError):
@@ -59,7 +71,8 @@ def system_error(error: Exception) -> str:
             f"the disk is full{where} ({said}); free some space and run the command again; "
             "earlier files are unchanged"
         )
-    return f"{error.filename}: {said}; give a path that exists and that you may use"
+    advice = _ADVICE.get(error.errno or 0, "give a path that exists and that you may use")
+    return f"{error.filename}: {said}; {advice}"
 
 
 @contextmanager

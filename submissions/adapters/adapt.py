@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from submissions.host import base_image
 
 HERE = Path(__file__).resolve().parent
@@ -58,7 +59,10 @@ class Wanted:
     def __post_init__(self) -> None:
         """Raise AdaptError for what no image of the platform can mean."""
         if self.platform not in PLATFORMS:
-            raise AdaptError(f"the platform is {self.platform!r}; give one of {PLATFORMS}")
+            raise AdaptError(
+                f"the platform is {self.platform!r}{did_you_mean(self.platform, PLATFORMS)}; give "
+                f"one of {', '.join(PLATFORMS)}"
+            )
         if self.platform == "grand-challenge" and not (self.socket and self.output):
             raise AdaptError(
                 "for grand-challenge the input and the output must be named, as in --socket "

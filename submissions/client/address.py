@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
 
+from submissions.addresses.parts import parts_of
 from submissions.client.problems import ClientError
 
 PREFIX = "/api/v1"
@@ -13,7 +13,7 @@ PREFIX = "/api/v1"
 
 def server_address(text: str) -> str:
     """The address without the API's path and without a slash at its end; raises ClientError."""
-    parts = urlsplit(text.strip())
+    parts = parts_of(text.strip())
     try:
         port = parts.port
     except ValueError:
@@ -28,7 +28,7 @@ def server_address(text: str) -> str:
 
 def is_private(address: str) -> bool:
     """Whether nobody on the way can read what is sent: by TLS, or within this machine."""
-    parts = urlsplit(address)
+    parts = parts_of(address)
     host = parts.hostname or ""
     if parts.scheme == "https" or host == "localhost":
         return True

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx
+
+from submissions.addresses.parts import parts_of
 
 SECONDS = 15.0
 """How long a mail server or a web hook may take."""
@@ -82,7 +84,7 @@ class Mail:
     @classmethod
     def read(cls, address: str, sender: str) -> Mail:
         """Read an address such as smtp://user:password@mail.example.org:587; raise NoticeError."""
-        parts = urlsplit(address)
+        parts = parts_of(address)
         shown = address.replace(parts.password or "\0", "...")
         try:
             port = parts.port
@@ -158,7 +160,7 @@ class Hook:
     @staticmethod
     def checked(address: str) -> str:
         """The address, if it can be a hook; raise NoticeError."""
-        parts = urlsplit(address)
+        parts = parts_of(address)
         private = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not parts.hostname or not private or "@" in parts.netloc:
             raise NoticeError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from submissions.addresses.parts import parts_of
 from submissions.service.rates import Rates
 
 COOKIE = "__Host-sequestra"
@@ -77,7 +77,7 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         """Raise SettingsError where the base address is not one to be served under."""
-        parts = urlsplit(self.base_url)
+        parts = parts_of(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise SettingsError(
                 f"the public address is {self.base_url!r}; give scheme and host, such as "
@@ -93,7 +93,7 @@ class ServiceSettings:
 
 
 def _refuse_unencrypted(what: str, address: str) -> None:
-    parts = urlsplit(address)
+    parts = parts_of(address)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise SettingsError(
             f"{what} is {address}, which is not encrypted; give an https address (http is for "

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+LONGEST_LINE, LONGEST_PARAGRAPH = 200, 3000
+"""Characters that a line and a text of several lines may have."""
+
 _PART = r"[^\s@<>\"',;:\\()\[\].]+"
 _MAIL = re.compile(rf"[^\s@<>\"',;:\\()\[\]]{{1,64}}@{_PART}(\.{_PART})+")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -15,6 +18,8 @@ def line(text: str) -> str:
     shown = " ".join(unicodedata.normalize("NFKC", text).split())
     if not shown:
         raise ValueError("is empty; give at least one letter")
+    if len(shown) > LONGEST_LINE:
+        raise ValueError(f"... has {len(shown)} characters; give at most {LONGEST_LINE}")
     _refuse_hidden(shown)
     return shown
 
@@ -24,6 +29,8 @@ def paragraph(text: str) -> str:
     shown = unicodedata.normalize("NFC", re.sub(r"\r\n?", "\n", text)).strip()
     if not shown:
         raise ValueError("is empty; give at least one sentence")
+    if len(shown) > LONGEST_PARAGRAPH:
+        raise ValueError(f"... has {len(shown):,} characters; give at most {LONGEST_PARAGRAPH:,}")
     _refuse_hidden(shown.replace("\n", " ").replace("\t", " "))
     return shown
 

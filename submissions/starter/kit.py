@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from cohort_selection.benchmark_keys.meant import did_you_mean
 from cohort_selection.task.declaration import PredictionForm, read_task
 from submissions.contract import Contract, read_contract
 from submissions.quota import Quota, read_quota
@@ -130,7 +131,10 @@ def write(directory: Path, benchmark: KitBenchmark, flavour: str = "plain") -> l
     """
     chosen = FLAVOURS.get(flavour)
     if chosen is None:
-        raise KitError(f"the flavour is {flavour!r}; give one of {', '.join(FLAVOURS)}")
+        raise KitError(
+            f"the flavour is {flavour!r}{did_you_mean(flavour, FLAVOURS)}; give one of "
+            f"{', '.join(FLAVOURS)}"
+        )
     if benchmark.contract.form.regions and flavour != "plain":
         raise KitError(
             f"{benchmark.name} asks for masks or marks, and the flavour {flavour!r} gives numbers "

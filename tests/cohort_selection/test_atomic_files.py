@@ -47,3 +47,16 @@ def test_a_sweep_spares_what_a_living_writer_writes(tmp_path: Path) -> None:
         assert [path.name.split(".")[1] for path in tmp_path.iterdir()] == ["b"]
         stream.write(b"whole")
     assert (tmp_path / "b").read_bytes() == b"whole"
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    """And not the one beside it, of which nobody knows."""
+    (tmp_path / "folder").mkdir()
+    for path, wrong in (
+        (tmp_path / "nowhere" / "file", FileNotFoundError),
+        (tmp_path / "folder", IsADirectoryError),
+    ):
+        with pytest.raises(wrong) as refused:
+            write_bytes(path, b"content")
+        assert refused.value.filename == str(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

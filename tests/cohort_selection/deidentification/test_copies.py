@@ -34,7 +34,7 @@ from cohort_selection.sealing.cohort import seal
 from tests.support import enhanced_image_kinds, image_kinds
 from tests.support.copies import KEY, copy_of, said
 from tests.support.image_kinds import SECRET, write
-from tests.support.rare_image_kinds import ALL_KINDS
+from tests.support.rare_image_kinds import ALL_KINDS, colour_capture
 from tests.support.validator import dciodvfy
 
 # A conformant object
@@ -309,7 +309,7 @@ def test_a_class_of_a_makers_own_becomes_a_secondary_capture(tmp_path: Path) -> 
 
 def test_words_in_the_place_of_pixels_or_tables_do_not_pass(tmp_path: Path) -> None:
     """Within an item there is no picture, and a table is none without its descriptor."""
-    image = image_kinds.multiframe_secondary_capture()
+    image = colour_capture()
     words = SECRET.encode() + b" " * (len(SECRET) % 2)
     item = Dataset()
     item.add_new("PixelData", "OW", words)
@@ -321,7 +321,6 @@ def test_words_in_the_place_of_pixels_or_tables_do_not_pass(tmp_path: Path) -> N
     image.VOILUTSequence = Sequence([item, alone])
     image.add_new("ExtendedOffsetTable", "OV", words)
     image.add_new("ExtendedOffsetTableLengths", "OV", words)
-    image.PhotometricInterpretation = "RGB"
     image.add_new("BluePaletteColorLookupTableData", "OW", words)
     copy_of(image, tmp_path)
     assert words in (tmp_path / "source.dcm").read_bytes()

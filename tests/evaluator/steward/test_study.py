@@ -255,6 +255,21 @@ def test_a_next_draw_has_the_claims_and_comparators_of_the_former(
     assert set(cohort.comparators()["reader"]) == {case.case_id for case in cohort.cases()}
 
 
+def test_a_next_draw_that_is_refused_leaves_no_benchmark(commons: Commons, tmp_path: Path) -> None:
+    first = commons.benchmark(tmp_path, "first")
+    commons.assign(first)
+    steward.match(commons.home, first, commons.catalog)
+    steward.seal_cohort(commons.home, first, commons.catalog, look=False)
+    kept = sorted((commons.home.root / "enclave" / "benchmarks").rglob("*"))
+    with pytest.raises(ValueError, match="the overlap is -1"):
+        draw_next(commons.home, "first", commons.catalog, share=-1.0, look=False)
+    assert commons.home.names() == ["first"]
+    left = sorted((commons.home.root / "enclave" / "benchmarks").rglob("*"))
+    assert [path for path in left if path.is_file()] == [path for path in kept if path.is_file()]
+    drawn = draw_next(commons.home, "first", commons.catalog, share=0.5, look=False)
+    assert drawn.name == "first-draw-2"
+
+
 def test_the_check_reads_the_comparators_without_a_catalog_too(
     commons: Commons, tmp_path: Path
 ) -> None:

@@ -16,9 +16,12 @@ import httpx
 import pytest
 
 from submissions.client import connection
+from submissions.client.address import server_address
 from submissions.client.client import Client
 from submissions.client.problems import ClientError, Refused, Unreachable
 from submissions.client.upload import Hashed, Pace, digest
+from submissions.notices.channels import Hook, NoticeError
+from submissions.service.settings import ServiceSettings, SettingsError, read_agreement
 from submissions.submission import Failure, State
 from tests.support.running_service import Service, Wire, stopped
 
@@ -373,3 +376,13 @@ def test_an_answer_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -
     ):
         client.benchmark_file("chest")
     assert len(given) == 11
+
+
+@pytest.mark.parametrize("text", ["http://[::1", "http://[", "https://]", "http://x:port", "x"])
+def test_what_is_no_address_of_a_server_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ClientError, match="is not the address of a server"):
+        server_address(text)
+    with pytest.raises(NoticeError, match="give an https address"):
+        Hook.checked(text)
+    with pytest.raises(SettingsError, match="the public address is"):
+        ServiceSettings(text, agreement=read_agreement())

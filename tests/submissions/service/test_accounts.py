@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from evaluator.commands import main
 from submissions.service.principal import Scope
-from submissions.service.requests import MOST_OPEN, TooManyRequests, sign_up
+from submissions.service.requests import MOST_OPEN, TooManyRequests, UnfitRequest, sign_up
 from submissions.service.store import Store, StoreError
 from tests.support.service_running import ASKED, PASSWORD, Running
 
@@ -254,3 +254,9 @@ def test_a_zero_in_an_address_finds_nobody(store: Store) -> None:
     store.people.add_person("Ada", "ada@example.org", PASSWORD)
     assert store.people.with_password("ada@example.org", PASSWORD) is not None
     assert store.people.with_password("ada@example.org\0", PASSWORD) is None
+
+
+def test_a_steward_names_nobody_at_a_length_that_no_page_shows() -> None:
+    for values in (("x" * 201, "a@b.org", "t", "h", "p"), ("A", "a@b.org", "t", "x" * 201, "p")):
+        with pytest.raises(UnfitRequest, match="has 201 characters; give at most 200"):
+            sign_up(*values)
