@@ -69,7 +69,9 @@ for number in range(3):
     data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
     data.PixelData = np.full((SIDE, SIDE), 1024, "<u2").tobytes()
     data.save_as(root / "ct" / f"{number}.dcm", write_like_original=False)
-    slices.append(item(ReferencedSOPClassUID=CTImageStorage, ReferencedSOPInstanceUID=data.SOPInstanceUID))
+    slices.append(
+        item(ReferencedSOPClassUID=CTImageStorage, ReferencedSOPInstanceUID=data.SOPInstanceUID)
+    )
 
 
 def structure_set(path, kind, outlines):
