@@ -3,8 +3,8 @@
 # Its standard error is Hanley and McNeil's with the numbers of positives and negatives exchanged. With
 # 20 patients and 2,000 healthy people, sensitivity and specificity 0.9, it says 0.0208. The AUC of one
 # threshold is the mean of these two shares, whose standard error is 0.0337; 200,000 drawn studies
-# agree. Hanley and McNeil's formula gives 0.0462 (it is known to be wide for one threshold). An
-# interval of 95 % by PyCM holds the true AUC in 82 of 100 studies.
+# agree. Hanley and McNeil's formula, made for scores of many levels, gives 0.0462. An interval of
+# 95 % by PyCM holds the true AUC in 82 of 100 studies.
 # The table has one AUC, and PyCM gives it another interval for each of the two classes.
 # Seen with pycm 4.6, numpy 2.4.6, Python 3.11:
 #   AUC 0.9, class ill: standard error 0.0208; class well: 0.0462
