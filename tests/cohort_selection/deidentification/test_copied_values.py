@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 from pydicom.sequence import Sequence
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from cohort_selection.deidentification.copy import DeidentificationError
+from cohort_selection.deidentification.copy import DeidentificationError, deidentify
 from cohort_selection.deidentification.numbers import NoNumber, decimal, decimal_text
 from cohort_selection.deidentification.terms import TERMS
 from tests.support import enhanced_image_kinds, image_kinds
-from tests.support.copies import copy_of, said
-from tests.support.image_kinds import SECRET, code
+from tests.support.copies import KEY, copy_of, said
+from tests.support.image_kinds import SECRET, code, write
 
 
 def test_a_rescale_of_28_digits_is_rewritten_and_means_the_same(tmp_path: Path) -> None:
@@ -33,6 +37,30 @@ def test_a_rescale_of_28_digits_is_rewritten_and_means_the_same(tmp_path: Path) 
     assert np.allclose(seen, expected, rtol=0, atol=1e-9)
     assert round(float(seen.min())) == -863
     assert round(float(seen.max())) == -44
+
+
+@pytest.mark.parametrize("entries", [2048, 40_000])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_table_of_grey_values_keeps_its_start_below_zero(
+    syntax: UID, entries: int, tmp_path: Path
+) -> None:
+    """PS3.3 C.11.2.1.1: signed for Hounsfield units, though the pixels are not; 64512 is black."""
+    image = image_kinds.tomogram()
+    assert image.PixelRepresentation == 0
+    table = Dataset()
+    table.add_new("LUTDescriptor", "SS", [entries, -1024, 16])
+    values = np.arange(entries, dtype="<u2").tobytes()
+    table.add_new("LUTData", "OW", values)
+    image.VOILUTSequence = Sequence([table])
+    deidentify(write(image, tmp_path / "source.dcm", syntax), tmp_path / "copy.dcm", KEY)
+    copy = pydicom.dcmread(tmp_path / "copy.dcm")
+    assert copy.file_meta.TransferSyntaxUID == syntax
+    item = copy.VOILUTSequence[0]
+    raw = item.get_item("LUTDescriptor")
+    assert isinstance(raw, RawDataElement)
+    stored = None if syntax.is_implicit_VR else "SS"
+    assert (raw.VR, raw.value) == (stored, struct.pack("<HhH", entries, -1024, 16))
+    assert item.LUTData == values
 
 
 def test_a_decimal_comma_is_a_decimal_mark(tmp_path: Path) -> None:

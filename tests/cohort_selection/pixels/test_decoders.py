@@ -98,6 +98,16 @@ def test_signed_pixels_keep_their_sign(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_frame(path).values, signed)
 
 
+def test_twelve_signed_bits_keep_their_sign_in_jpeg_ls(tmp_path: Path) -> None:
+    """The stream knows no sign: without the header's, air would be denser than bone."""
+    signed = (GREY.astype(np.int16) - 1024).astype(np.int16)
+    data = image(signed, BitsStored=12, HighBit=11)
+    data.compress(JPEGLSLossless)
+    stream = bytes(get_frame(data.PixelData, 0, number_of_frames=1))
+    assert (imagecodecs.jpegls_decode(stream) == signed % 4096).all()
+    np.testing.assert_array_equal(read_frame(write(tmp_path / "a.dcm", data)).values, signed)
+
+
 def test_jpeg_ls_gives_back_what_was_encoded_or_what_lies_near(tmp_path: Path) -> None:
     exact = compressed(tmp_path / "a.dcm", JPEGLSLossless, imagecodecs.jpegls_encode(GREY), GREY)
     np.testing.assert_array_equal(read_frame(exact).values, GREY)

@@ -84,6 +84,20 @@ def test_rules_of_boxes_masks_and_centres_say_which_mark_may_hit() -> None:
     assert at[0, :2] == pytest.approx([0.5, 0.0])
 
 
+def test_a_mark_in_the_opposite_corner_is_false_by_every_rule() -> None:
+    """An assignment pairs as many as it can: a pair that does not touch must be no hit."""
+    voxels = np.zeros((10, 10), dtype=int)
+    voxels[1:3, 1:3] = 1
+    for near in (
+        nearness.near_centres([[2.0, 2.0]], [[9.0, 9.0]], 5.0),
+        nearness.inside_boxes([[[1, 1], [3, 3]]], [[9.0, 9.0]]),
+        nearness.inside_masks(voxels, 1, [[9.0, 9.0]]),
+        nearness.overlapping_boxes([[[1, 1], [3, 3]]], [[[8, 8], [10, 10]]], 0.1),
+    ):
+        found = matched(near, [0.9])
+        assert (found.lesions.tolist(), found.false.tolist()) == ([-np.inf], [0.9])
+
+
 @pytest.mark.parametrize("marks", [[], np.empty((0, 3))])
 def test_no_marks_and_no_lesions_are_cases_too(marks: object) -> None:
     found = matched(nearness.near_centres([[1.0, 2.0, 3.0]], marks, 4.0), [])  # type: ignore[arg-type]
