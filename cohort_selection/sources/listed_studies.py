@@ -17,11 +17,13 @@ from cohort_selection.sources.source import SourceError
 _BEGIN = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
+PRAGMA cache_size = -16000;
 CREATE TABLE met (
     uid TEXT PRIMARY KEY, reading INTEGER, taken INTEGER, undated INTEGER, n_series INTEGER,
     n_instances INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE here (uid TEXT PRIMARY KEY) WITHOUT ROWID;
+BEGIN;
 """
 _MEET = """
 INSERT INTO met VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO UPDATE SET
