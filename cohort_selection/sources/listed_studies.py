@@ -17,7 +17,7 @@ from cohort_selection.sources.source import SourceError
 _BEGIN = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -16000;
+PRAGMA cache_size = -4000;
 CREATE TABLE met (
     uid TEXT PRIMARY KEY, reading INTEGER, taken INTEGER, undated INTEGER, n_series INTEGER,
     n_instances INTEGER
