@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 
@@ -46,7 +44,9 @@ def joined(*columns: pa.LargeStringArray | str) -> pa.LargeStringArray:
 
 
 def data_of(texts: pa.LargeStringArray) -> memoryview:
-    """The bytes of all texts, one after the other, in UTF-8."""
+    """The bytes of all texts, one after the other, in UTF-8; none may be null."""
+    if texts.null_count:
+        raise ValueError(f"{texts.null_count} of {len(texts)} rows have no text")
     if not len(texts):
         return memoryview(b"")
     _, offsets, data = texts.buffers()
@@ -56,29 +56,16 @@ def data_of(texts: pa.LargeStringArray) -> memoryview:
 
 def as_json(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Each text as ``json.dumps`` writes it."""
-    return _but_odd(texts, _NOT_PLAIN_JSON, joined('"', texts, '"'), json.dumps)
+    plain, odd = joined('"', texts, '"'), pc.match_substring_regex(texts, _NOT_PLAIN_JSON)
+    if not pc.any(odd).as_py():
+        return plain
+    changed = [json.dumps(text) for text in texts.filter(odd).to_pylist()]
+    return pc.replace_with_mask(plain, odd, pa.array(changed, pa.large_string()))
 
 
 def as_csv(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Each text as ``csv.writer`` writes it in a row of several cells."""
-    return _but_odd(texts, _NOT_PLAIN_CSV, texts, _cell)
-
-
-def _but_odd(
-    texts: pa.LargeStringArray,
-    odd: str,
-    plain: pa.LargeStringArray,
-    written: Callable[[str], str],
-) -> pa.LargeStringArray:
-    """The ``plain`` texts, but those that have a mark of ``odd`` as ``written`` has them."""
-    marked = pc.match_substring_regex(texts, odd)
-    if not pc.any(marked).as_py():
-        return plain
-    changed = [written(text) for text in texts.filter(marked).to_pylist()]
-    return pc.replace_with_mask(plain, marked, pa.array(changed, pa.large_string()))
-
-
-def _cell(text: str) -> str:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="").writerow([text, ""])
-    return line.getvalue()[:-1]
+    """Each text as a cell of several in a row: in quotes where any reader needs them (RFC 4180)."""
+    odd = pc.match_substring_regex(texts, _NOT_PLAIN_CSV)
+    if not pc.any(odd).as_py():
+        return texts
+    return pc.if_else(odd, joined('"', pc.replace_substring(texts, '"', '""'), '"'), texts)

@@ -16,10 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+from numpy.typing import NDArray
 
 from cohort_selection.atomic_files import written
 from cohort_selection.case_table import ByCase, CaseTable
 from cohort_selection.cases import Case
+from cohort_selection.coded import order_of
 from cohort_selection.column_text import as_json, blocks, data_of, joined, numbers, spread
 
 INCLUSION = "inclusion"
@@ -28,6 +30,10 @@ _AFTER = b'}, "pool": "'  # no quote stands in a text of JSON without a backslas
 _ONE_COLUMN = pyarrow.csv.ReadOptions(column_names=["entry"])
 _LINES = pyarrow.csv.ParseOptions(delimiter="\x01", quote_char=False)
 _TEXTS = pyarrow.csv.ConvertOptions(column_types={"entry": pa.large_string()})
+
+
+class MatchedListError(ValueError):
+    """The list is not as it was written."""
 
 
 def write_matched(path: Path, document: Mapping[str, object]) -> str:
@@ -44,18 +50,24 @@ def write_matched(path: Path, document: Mapping[str, object]) -> str:
 
 
 def read_matched(path: Path) -> tuple[dict[str, Any], ByCase]:
-    """Read what :func:`write_matched` wrote: all else, and the probabilities of the cases."""
+    """Read what :func:`write_matched` wrote: all else, and the probabilities of the cases.
+
+    Raises MatchedListError where it is not as it was written.
+    """
     content = path.read_bytes()
     start, end = content.find(_BEFORE) + len(_BEFORE), content.find(_AFTER)
-    if len(_BEFORE) <= start <= end:
-        document: dict[str, Any] = json.loads(content[:start] + content[end:])
-        del document[INCLUSION]
-        return document, _entries(content[start:end])
-    document = json.loads(content)
-    found = dict(sorted(document.pop(INCLUSION).items()))
-    return document, ByCase(
-        pa.array(list(found), pa.large_string()), np.array(list(found.values()), np.float64)
-    )
+    try:
+        if len(_BEFORE) <= start <= end:
+            document: dict[str, Any] = json.loads(content[:start] + content[end:])
+            del document[INCLUSION]
+            return document, _entries(content[start:end])
+        document = json.loads(content)
+        return document, _by_case(document.pop(INCLUSION))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MatchedListError(
+            f"{path.name} is not as it was written ({type(error).__name__}); restore it from a "
+            "copy, or match again"
+        ) from error
 
 
 def digest_of(cases: Sequence[Case]) -> str:
@@ -123,13 +135,33 @@ def _listed(texts: pa.LargeStringArray, block: slice) -> memoryview:
 def _entries(content: bytes) -> ByCase:
     """The cases and their numbers between the braces of a JSON object."""
     if not content:
-        return ByCase(pa.array([], pa.large_string()), np.zeros(0))
+        return _by_case({})
     lines = pa.BufferReader(content.replace(b', "', b'\n"'))
     column = pyarrow.csv.read_csv(lines, _ONE_COLUMN, _LINES, _TEXTS).column(0).combine_chunks()
-    both = pc.list_flatten(pc.split_pattern(column, ": ", max_splits=1, reverse=True))
-    quoted = both.take(pa.array(np.arange(0, len(both), 2)))
-    told = pc.cast(both.take(pa.array(np.arange(1, len(both), 2))), pa.float64())
-    return ByCase(_unquoted(quoted), told.to_numpy())
+    both = pc.split_pattern(column, ": ", max_splits=1, reverse=True)
+    halves = pc.list_flatten(both)
+    quoted = halves.take(pa.array(np.arange(0, len(halves), 2)))
+    whole = pc.match_substring_regex(quoted, '(?s)^".*"$')  # not so where an id ends with ", "
+    if len(halves) != 2 * len(column) or not pc.all(whole).as_py():
+        return _by_case(json.loads(b"{" + content + b"}"))
+    told = pc.cast(halves.take(pa.array(np.arange(1, len(halves), 2))), pa.float64())
+    return _in_order(_unquoted(quoted), told.to_numpy())
+
+
+def _by_case(found: Mapping[str, float]) -> ByCase:
+    return _in_order(
+        pa.array(list(found), pa.large_string()), np.array(list(found.values()), np.float64)
+    )
+
+
+def _in_order(case_id: pa.LargeStringArray, number: NDArray[np.float64]) -> ByCase:
+    order = order_of(case_id)
+    case_id = case_id.take(pa.array(order))
+    if pc.any(pc.equal(case_id[:-1], case_id[1:])).as_py():
+        raise ValueError("a case stands there twice")
+    if np.isnan(number).any():
+        raise ValueError("a case has no number")
+    return ByCase(case_id, number[order])
 
 
 def _unquoted(texts: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -17,10 +17,11 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 import pyarrow as pa
@@ -37,9 +38,14 @@ _HEADER = "chain,batch,patient_id,part"
 _START = sha256(b"sequestra assignment list 1").hexdigest()
 _PATIENTS = re.compile(r"([1-9][0-9]*) patients")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_WRITTEN_PARTS = frozenset(part.value.encode() for part in Part)
+_PART_WORDS = " or ".join(Part)
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
-_CHANGED = "was changed after it was written: restore it from a copy"
-_AS_TABLE = pyarrow.csv.ReadOptions(column_names=["patient_id", "part"])
+_CONTROLS = frozenset({"Cc", "Zl", "Zp", "Cs"})  # those, and bytes of the command line
+_CHANGED = "was changed after it was written"
+_RESTORE = "restore it from a copy"
+_FIRST_LINE = b"-\t-\n"  # a mark of byte order after it is a part of the first id
+_AS_TABLE = pyarrow.csv.ReadOptions(column_names=["patient_id", "part"], skip_rows=1)
 _AS_LINES = pyarrow.csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False)
 _AS_TEXTS = pyarrow.csv.ConvertOptions(
     column_types={"patient_id": pa.large_string(), "part": pa.string()}
@@ -91,8 +97,8 @@ def read_list(path: Path) -> AssignmentList:
     """Read and check the whole list; a patient stands in it once.
 
     An absent list is an empty one. A last line without its end, as a kill leaves it, does not
-    count. Raises AssignmentError, with the line, where the chain is broken or a batch's file is
-    not the one that was written.
+    count. Raises AssignmentError, with the line, where the chain is broken, a patient stands twice
+    or a batch's file is not the one that was written.
     """
     return _listed(path, _lines(path))
 
@@ -163,23 +169,30 @@ def _lines(path: Path) -> _Lines:
 def _add(found: _Lines, path: Path, number: int, line: str) -> None:
     if number == 1:
         if line != _HEADER:
-            raise AssignmentError(f"{path.name} line 1: expected {_HEADER}; this is another file")
+            raise AssignmentError(
+                f"{path.name} line 1 is {line[:80]!r}; expected {_HEADER!r}: this is another "
+                f"file, or it {_CHANGED}; {_RESTORE}"
+            )
         return
     stated, _, fields = line.partition(",")
     found.chain = _link(found.chain, fields)
+    if stated != found.chain:
+        raise AssignmentError(
+            f"{path.name} line {number}: the chain is broken here; the list {_CHANGED}: {_RESTORE}"
+        )
     name, who, what = (*next(csv.reader([fields]), []), "", "", "")[:3]
     counted = _PATIENTS.fullmatch(who)
-    if stated == found.chain and counted and _DIGEST.fullmatch(what):
+    if counted and _DIGEST.fullmatch(what):
         batch = _Batch(number, name, len(found.batches) + 1, int(counted[1]), what)
         found.batches.append(batch)
-    elif stated == found.chain and what in set(Part) and not found.batches:
+    elif what in set(Part) and not found.batches:
         found.patients.append(who)
         found.hidden.append(what == Part.SEQUESTERED)
         found.came_with.append(sys.intern(name))
     else:
         raise AssignmentError(
-            f"{path.name} line {number}: the chain is broken here; the list was changed after "
-            "it was written: restore it from a copy"
+            f"{path.name} line {number} is no batch, and no patient before the first batch; "
+            f"the list {_CHANGED}: {_RESTORE}"
         )
 
 
@@ -193,36 +206,76 @@ def _listed(path: Path, lines: _Lines) -> AssignmentList:
     found = [Parts(alone.take(pa.array(order)), np.frombuffer(lines.hidden, np.bool_)[order])]
     batch = [codes[order]]
     for each in lines.batches:
-        found.append(_read_batch(path, each))
+        found.append(_read_batch(path, each, lines.batches))
         batch.append(np.full(each.n_patients, place[each.name], np.int32))
     together = merged([parts.patients for parts in found])
     patients = pa.concat_arrays([parts.patients for parts in found]).take(pa.array(together))
     if not in_order(patients):
-        raise AssignmentError(f"a patient stands in {path.name} twice; the list {_CHANGED}")
+        twice = pc.index(pc.equal(patients[:-1], patients[1:]), True).as_py()
+        one, other = sorted(together[twice : twice + 2].tolist())
+        where = f"{_place(path, one, order, lines)} and {_place(path, other, order, lines)}"
+        raise AssignmentError(
+            f"a patient stands in {path.name} twice, in {where}; the list {_CHANGED}: {_RESTORE}"
+        )
     hidden = np.concatenate([parts.sequestered for parts in found])[together]
     return AssignmentList(
         Parts(patients, hidden), np.concatenate(batch)[together], names, lines.chain
     )
 
 
-def _read_batch(path: Path, batch: _Batch) -> Parts:
+def _place(path: Path, row: int, order: NDArray[np.int64], lines: _Lines) -> str:
+    """The file and line of a patient: single ones come first, in that order, then the batches."""
+    if row < len(order):
+        return f"line {order[row] + 2}"
+    row -= len(order)
+    for batch in lines.batches:
+        if row < batch.n_patients:
+            break
+        row -= batch.n_patients
+    file = _file(path, batch.number)
+    return f"line {row + 1} of {file.parent.name}/{file.name}"
+
+
+def _read_batch(path: Path, batch: _Batch, batches: Sequence[_Batch]) -> Parts:
     file = _file(path, batch.number)
     said = f"{path.name} line {batch.line}: {file.parent.name}/{file.name}, the file of this batch,"
     try:
         content = file.read_bytes()
     except FileNotFoundError:
-        raise AssignmentError(f"{said} is not there; restore it from a copy") from None
-    if sha256(content).hexdigest() != batch.digest:
-        raise AssignmentError(f"{said} {_CHANGED}")
+        raise AssignmentError(f"{said} is not there; {_RESTORE}") from None
+    digest = sha256(content).hexdigest()
+    if digest != batch.digest:
+        other = next((_file(path, each.number) for each in batches if each.digest == digest), None)
+        where = f"it is now {other.name}" if other is not None else _change(content, batch)
+        raise AssignmentError(f"{said} {_CHANGED}: {where}; {_RESTORE}")
+    lines = pa.BufferReader(_FIRST_LINE + content)
     try:
-        table = pyarrow.csv.read_csv(pa.BufferReader(content), _AS_TABLE, _AS_LINES, _AS_TEXTS)
+        table = pyarrow.csv.read_csv(lines, _AS_TABLE, _AS_LINES, _AS_TEXTS)
         patients = table.column(0).combine_chunks()
     except pa.ArrowInvalid:
         patients = pa.array([], pa.large_string())
     if len(patients) != batch.n_patients or not in_order(patients):
-        raise AssignmentError(f"{said} {_CHANGED}")
+        raise AssignmentError(f"{said} {_CHANGED}: {_change(content, batch)}; {_RESTORE}")
     hidden = pc.equal(table.column(1), Part.SEQUESTERED.value)
     return Parts(patients, np.asarray(hidden.to_numpy(), np.bool_))
+
+
+def _change(content: bytes, batch: _Batch) -> str:
+    """Where the file of a batch is not as one is written, as far as the file itself tells."""
+    *lines, rest = content.split(b"\n")
+    before: bytes | None = None
+    for number, line in enumerate(lines, start=1):
+        patient, _, part = line.partition(b"\t")
+        if part not in _WRITTEN_PARTS:
+            return f"its line {number} is no patient id, a tab and {_PART_WORDS}"
+        if before is not None and patient <= before:
+            return f"its line {number} is not in order after the line before"
+        before = patient
+    if rest:
+        return f"its line {len(lines) + 1} has no end"
+    if len(lines) != batch.n_patients:
+        return f"it has {len(lines)} patients instead of {batch.n_patients}"
+    return "each of its lines could have been written, so only a copy tells which one is another"
 
 
 def _write_batch(file: Path, new: Parts) -> str:
@@ -250,8 +303,8 @@ def _refuse_controls(patients: pa.LargeStringArray, batch: str) -> None:
     # Control characters, line and paragraph separators: any reader may take one for a line's end.
     marks = np.frombuffer(data_of(patients), np.uint8)
     odd = bool(((marks < ord(" ")) | (marks > ord("~"))).any())
-    both = pa.concat_arrays([pa.array([batch], patients.type), patients[: len(patients) * odd]])
-    if pc.any(pc.match_substring_regex(both, _CONTROL)).as_py():
+    in_patient = odd and pc.any(pc.match_substring_regex(patients, _CONTROL)).as_py()
+    if in_patient or any(category(mark) in _CONTROLS for mark in batch):
         raise AssignmentError(
             "a patient id or the batch name holds a line break or another control character; "
             "correct the source table, or give another --batch"

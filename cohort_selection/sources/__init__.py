@@ -2,9 +2,8 @@
 
 Each source ends in a folder of DICOM files and sentences for the steward: the index reads both as
 it reads any folder. A DICOMweb server is copied into a store, a Gen3 download is checked against
-its manifest, an archive's storage folder is named for what it is, and FHIR's imaging studies say
-which studies there are and whose they are.
+its manifest, and an archive's storage folder is named for what it is.
 
-Order of reading: ``source``, ``credentials``, ``server``, ``listing``, ``store``, ``retrieval``,
-``gen3``, ``linked_folder``, ``medium``, ``archives``, ``imaging_studies``.
+Order of reading: ``source``, ``credentials``, ``server``, ``listed_studies``, ``listing``,
+``store``, ``retrieval``, ``gen3``, ``linked_folder``, ``medium``, ``archives``.
 """

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from cohort_selection.sources.listed_studies import ListedStudies, ListedStudy
 from cohort_selection.sources.server import Row, Server, is_uid, number, value
 from cohort_selection.sources.source import counted
 
@@ -25,15 +26,6 @@ _SERIES_OF_STUDY, _INSTANCES_OF_STUDY = "00201206", "00201208"
 _FIRST = date(1960, 1, 1)
 _WRITTEN = re.compile(r"[0-9]{8}")
 _MOST_READINGS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class ListedStudy:
-    """A study as a list has it; counts are None where the server does not give them."""
-
-    study_uid: str
-    n_series: int | None
-    n_instances: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +61,28 @@ class Period:
 
 
 class Listing:
-    """The studies of a server in a period, by UID, and what was odd about its lists."""
+    """The studies of a server in a period, and what was odd about its lists."""
 
-    def __init__(self, server: Server, period: Period, *, page: int = PAGE) -> None:
-        """Read all lists.
+    def __init__(
+        self, server: Server, period: Period, studies: ListedStudies, *, page: int = PAGE
+    ) -> None:
+        """Read all lists into ``studies``, which has none yet.
 
-        Raises ``ServerStopped`` where one cannot be read.
+        Raises ``ServerStopped`` where one cannot be read, ``SourceError`` where none can be kept.
         """
-        self.studies: dict[str, ListedStudy] = {}
+        self.studies = studies
         self.notes: list[str] = []
         self._server, self._period, self._page = server, period, page
-        self._bad = set[str]()
-        self._undated = set[str]()
+        self._reading = 0
         self._moving = False
         self._read_all()
-        if self._bad:
+        if unusable := studies.n_unusable():
             self.notes.append(
-                f"the server's list has {counted(len(self._bad), 'row')} without a usable study UID"
+                f"the server's list has {counted(unusable, 'row')} without a usable study UID"
             )
-        if self._undated and self._period.query:
+        if (undated := studies.n_undated()) and self._period.query:
             self.notes.append(
-                f"{counted(len(self._undated), 'study', 'studies')} without a usable date left "
+                f"{counted(undated, 'study', 'studies')} without a usable date left "
                 "out, since dates were asked for"
             )
         if self._moving:
@@ -118,9 +111,9 @@ class Listing:
                 waiting += reversed(halves)
         self._settle(window)  # what came meanwhile has today's date
         if not self._period.query and window.query:
-            before = set(self.studies)
+            first = self._reading + 1
             self._settle(Period())  # with those without a date
-            late = len(self.studies.keys() - before - self._undated)
+            late = self.studies.n_dated(since=first)
             if late:
                 self.notes.append(
                     f"{counted(late, 'study', 'studies')} came in the list of all and in none by "
@@ -130,46 +123,43 @@ class Listing:
     def _settle(self, window: Period, rows: Sequence[Row] | None = None) -> None:
         """Read a window; where it has several pages, until a reading brings nothing new."""
         for reading in range(_MOST_READINGS):
-            new, pages = self._reading(window, rows)
+            new, pages = self._read(window, rows)
             if pages < 2 or (reading and not new):
                 return
             rows = None
         self._moving = True
 
-    def _reading(self, window: Period, rows: Sequence[Row] | None) -> tuple[int, int]:
+    def _read(self, window: Period, rows: Sequence[Row] | None) -> tuple[int, int]:
         """Read a window page by page; give the number of new studies, and of pages.
 
         The list ends at the first page that has no study that this reading has not seen: a server
         may send fewer rows than it was asked for, or leave out from where it was asked.
         """
-        seen: set[str] = set()
+        self._reading += 1
         before = len(self.studies)
         offset = pages = 0
         rows = self._asked(window, 0) if rows is None else rows
-        while fresh := {uid for row in rows if (uid := value(row, _STUDY))} - seen:
-            seen |= fresh
+        while sum(map(self._meet, rows)):
             pages += 1
             offset += len(rows)
-            for row in rows:
-                self._take(row)
             rows = self._asked(window, offset)
         return len(self.studies) - before, pages
 
     def _asked(self, window: Period, offset: int) -> list[Row]:
         return self._server.listed("studies", **window.query, limit=self._page, offset=offset)
 
-    def _take(self, row: Row) -> None:
+    def _meet(self, row: Row) -> bool:
+        """Note a row; return whether it names a UID that this reading had not met."""
         study_uid, written = value(row, _STUDY), value(row, _DATE)
-        if not is_uid(study_uid):
-            self._bad.add(study_uid)
-            return
         dated = _WRITTEN.fullmatch(written) is not None
-        if not dated:
-            self._undated.add(study_uid)
-        if not self._period.query or (dated and self._period.has(written)):
-            self.studies[study_uid] = ListedStudy(
-                study_uid, number(row, _SERIES_OF_STUDY), number(row, _INSTANCES_OF_STUDY)
-            )
+        usable = is_uid(study_uid)
+        new = self.studies.meet(
+            ListedStudy(study_uid, number(row, _SERIES_OF_STUDY), number(row, _INSTANCES_OF_STUDY)),
+            self._reading,
+            taken=usable and (not self._period.query or (dated and self._period.has(written))),
+            undated=usable and not dated,
+        )
+        return new and bool(study_uid)
 
 
 def _outside(row: Row, window: Period) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,7 +12,8 @@ from threading import Lock
 
 from cohort_selection.atomic_files import written
 from cohort_selection.dicom.elements import HEADS, Unfit, pydicom_elements, quick_elements
-from cohort_selection.sources.listing import ListedStudy, Listing, Period
+from cohort_selection.sources.listed_studies import ListedStudies, ListedStudy
+from cohort_selection.sources.listing import Listing, Period
 from cohort_selection.sources.server import (
     NotThere,
     Refused,
@@ -24,7 +25,7 @@ from cohort_selection.sources.server import (
     value,
 )
 from cohort_selection.sources.source import Source, SourceError, counted
-from cohort_selection.sources.store import Store
+from cohort_selection.sources.store import Refusal, Store
 
 WORKERS = 4
 """Studies that are asked for at the same time."""
@@ -39,23 +40,44 @@ _PYDICOM = Lock()  # its warnings are those of the whole process
 
 
 @dataclass(slots=True)
+class _Count:
+    """How many, and the first of them."""
+
+    n: int = 0
+    first: str = ""
+
+    def add(self, n: int, first: str) -> None:
+        self.first = self.first if self.n else first
+        self.n += n
+
+
+@dataclass(slots=True)
 class _Done:
     """What became of the instances of one study, or of several."""
 
     fetched: int = 0
     there: int = 0
     gone: int = 0
-    refused: list[tuple[str, str, str, str]] = field(default_factory=list)
-    withdrawn: list[tuple[str, str, str]] = field(default_factory=list)
-    uneven: list[str] = field(default_factory=list)
+    refused: _Count = field(default_factory=_Count)
+    withdrawn: _Count = field(default_factory=_Count)
+    uneven: _Count = field(default_factory=_Count)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def refuse(self, study: str, series: str, instance: str, why: str) -> None:
+        self.refused.add(1, f"{instance}: {why}")
+        self.refusals.append((study, series, instance, why))
 
     def add(self, other: _Done) -> None:
+        """Count what another study has, but leave its list of refusals there."""
         self.fetched += other.fetched
         self.there += other.there
         self.gone += other.gone
-        self.refused += other.refused
-        self.withdrawn += other.withdrawn
-        self.uneven += other.uneven
+        for mine, theirs in (
+            (self.refused, other.refused),
+            (self.withdrawn, other.withdrawn),
+            (self.uneven, other.uneven),
+        ):
+            mine.add(theirs.n, theirs.first)
 
 
 def fetch(
@@ -76,10 +98,10 @@ def fetch(
     is not for this server.
     """
     store = Store(folder)
-    with store.held(server.address):
-        listing = Listing(server, period)
-        studies = sorted(listing.studies.values(), key=lambda study: study.study_uid)
-        if not studies:
+    with store.held(server.address), ListedStudies(store.listing) as studies:
+        listing = Listing(server, period, studies)
+        total = len(studies)
+        if not total:
             when = " in this period" if period.query else ""
             raise SourceError(
                 f"{server.address} lists no study{when}; give credentials that may read, or "
@@ -87,34 +109,33 @@ def fetch(
             )
         done, n_studies = _Done(), 0
         try:
-            for one in _each(server, store, studies, workers):
-                done.add(one)
-                n_studies += 1
-                if progress is not None:
-                    progress(n_studies, len(studies))
-                _leave_where_all_are_refused(done)
-            _withdraw_studies(server, store, listing, done)
+            with store.refusals() as refuse:
+                for one in _each(server, store, studies, workers):
+                    done.add(one)
+                    refuse(sorted(one.refusals))
+                    n_studies += 1
+                    if progress is not None:
+                        progress(n_studies, total)
+                    _leave_where_all_are_refused(done)
+                _withdraw_studies(server, store, studies, done)
         except ServerStopped as error:
             raise SourceError(
-                f"{error}; {n_studies:,} of {len(studies):,} studies were done and "
+                f"{error}; {n_studies:,} of {total:,} studies were done and "
                 f"{counted(done.fetched, 'instance')} fetched, which are kept in {folder}: run the "
                 "same command again"
             ) from error
-        finally:
-            store.write_refused(done.refused)
     return Source(store.images, (*listing.notes, *_told(server, store, done)))
 
 
 def _leave_where_all_are_refused(done: _Done) -> None:
-    if len(done.refused) >= _IN_SUCCESSION and not done.fetched + done.there:
-        _, _, instance, why = done.refused[0]
+    if done.refused.n >= _IN_SUCCESSION and not done.fetched + done.there:
         raise ServerStopped(
-            f"the first {len(done.refused)} instances were all refused, as {instance}: {why}"
+            f"the first {done.refused.n} instances were all refused, as {done.refused.first}"
         )
 
 
 def _each(
-    server: Server, store: Store, studies: Sequence[ListedStudy], workers: int
+    server: Server, store: Store, studies: Iterable[ListedStudy], workers: int
 ) -> Iterator[_Done]:
     """What became of each study, in their order, with few of them begun at a time."""
     with ThreadPoolExecutor(workers) as pool:
@@ -138,7 +159,7 @@ def _study(server: Server, store: Store, study: ListedStudy) -> _Done:
     there = store.instances(uid)
     for series, instance in listed:
         if not (is_uid(series) and is_uid(instance)):
-            done.refused.append((uid, series, instance, "its UID is not one of digits and points"))
+            done.refuse(uid, series, instance, "its UID is not one of digits and points")
         elif (series, instance) in there:
             done.there += 1
         else:
@@ -148,11 +169,11 @@ def _study(server: Server, store: Store, study: ListedStudy) -> _Done:
             except NotThere:
                 done.gone += 1
             except Refused as why:
-                done.refused.append((uid, series, instance, str(why)))
+                done.refuse(uid, series, instance, str(why))
     if even:
         _withdraw(store, uid, there - set(listed), done)
     else:
-        done.uneven.append(uid)
+        done.uneven.add(1, uid)
     return done
 
 
@@ -226,11 +247,9 @@ def _refuse_another(path: Path, study: str, instance: str) -> None:
             raise Refused(f"the answer is another object: its {keyword} is {found[:64]!r}")
 
 
-def _withdraw_studies(server: Server, store: Store, listing: Listing, done: _Done) -> None:
+def _withdraw_studies(server: Server, store: Store, listed: ListedStudies, done: _Done) -> None:
     """Move out what lies here of studies that the server has no more."""
-    for uid in list(store.studies()):
-        if uid in listing.studies:
-            continue
+    for uid in listed.absent(store.studies()):
         if not _rows_of(server, uid):
             _withdraw(store, uid, store.instances(uid), done)
 
@@ -247,7 +266,7 @@ def _withdraw(
     for series, instance in sorted(instances):
         if is_uid(series) and is_uid(instance):
             store.withdraw(study, series, instance)
-            done.withdrawn.append((study, series, instance))
+            done.withdrawn.add(1, instance)
 
 
 def _told(server: Server, store: Store, done: _Done) -> Iterator[str]:
@@ -255,22 +274,21 @@ def _told(server: Server, store: Store, done: _Done) -> Iterator[str]:
         f"{server.address}: {counted(done.fetched, 'instance')} fetched, {done.there:,} lay in "
         f"{store.folder} already"
     )
-    if done.refused:
-        _, _, instance, why = done.refused[0]
+    if done.refused.n:
         yield (
-            f"{counted(len(done.refused), 'instance')} refused, as {instance}: {why}; all are "
+            f"{counted(done.refused.n, 'instance')} refused, as {done.refused.first}; all are "
             f"listed in {store.refused}"
         )
     if done.gone:
         yield f"{counted(done.gone, 'instance')} left the server before we asked for it"
-    if done.withdrawn:
+    if done.withdrawn.n:
         yield (
-            f"{counted(len(done.withdrawn), 'instance')} fetched earlier, as "
-            f"{done.withdrawn[0][2]}, is at the server no more; moved to {store.withdrawn}, which "
+            f"{counted(done.withdrawn.n, 'instance')} fetched earlier, as "
+            f"{done.withdrawn.first}, is at the server no more; moved to {store.withdrawn}, which "
             "is not indexed"
         )
-    if done.uneven:
+    if done.uneven.n:
         yield (
-            f"of {counted(len(done.uneven), 'study', 'studies')}, as {done.uneven[0]}, the server "
+            f"of {counted(done.uneven.n, 'study', 'studies')}, as {done.uneven.first}, the server "
             "lists another number of instances than it counts; run the same command again"
         )

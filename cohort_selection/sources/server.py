@@ -35,6 +35,7 @@ _LARGEST_LIST = 1 << 28  # bytes of one page of a list
 _STORED_SYNTAX = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _LONGEST_UID = 64
+_LONGEST_COUNT = 12  # digits, which no number of instances has
 
 Row = Mapping[str, object]
 """One study, series or instance of a list: DICOM JSON by tag."""
@@ -197,7 +198,8 @@ def value(row: Row, tag: str) -> str:
 def number(row: Row, tag: str) -> int | None:
     """A count of a list; None where the server does not say."""
     text = value(row, tag)
-    return int(text) if text.isascii() and text.isdecimal() else None
+    whole = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_COUNT
+    return int(text) if whole else None
 
 
 def is_uid(text: str) -> bool:

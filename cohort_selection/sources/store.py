@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from cohort_selection.atomic_files import locked, sweep, write_bytes
+from cohort_selection.atomic_files import locked, sweep, write_bytes, written
 from cohort_selection.sources.server import is_uid
 from cohort_selection.sources.source import SourceError
 
 _ADDRESS = "address.txt"
 _REFUSED = "refused.csv"
+_LISTING = ".listing"
+_COLUMNS = b"study_uid,series_uid,instance_uid,reason\n"
+
+Refusal = tuple[str, str, str, str]
+"""Study, series and instance that were refused, and why."""
 
 
 class Store:
@@ -28,6 +35,7 @@ class Store:
         self.images = folder / "images"
         self.withdrawn = folder / "withdrawn"
         self.refused = folder / _REFUSED
+        self.listing = folder / _LISTING
 
     @contextmanager
     def held(self, address: str) -> Iterator[None]:
@@ -69,11 +77,12 @@ class Store:
         return self.images / study / series / f"{instance}.dcm"
 
     def studies(self) -> Iterator[str]:
-        """The studies that have a folder, each with what a killed run had begun swept away."""
-        return (path.name for path in sorted(self.images.iterdir()) if is_uid(path.name))
+        """The studies that have a folder, in any order."""
+        with os.scandir(self.images) as entries:
+            yield from (entry.name for entry in entries if is_uid(entry.name))
 
     def instances(self, study: str) -> set[tuple[str, str]]:
-        """Series and instance of each whole file of a study."""
+        """Series and instance of each whole file; what a killed run had begun is swept away."""
         found: set[tuple[str, str]] = set()
         folder = self.images / study
         for series in folder.iterdir() if folder.is_dir() else ():
@@ -91,13 +100,27 @@ class Store:
             if not any(folder.iterdir()):
                 folder.rmdir()
 
-    def write_refused(self, refused: list[tuple[str, str, str, str]]) -> None:
-        """List the instances that were refused, with the reason; no list where none was."""
-        if not refused:
-            self.refused.unlink(missing_ok=True)
-            return
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["study_uid", "series_uid", "instance_uid", "reason"])
-        writer.writerows(sorted(refused))
-        write_bytes(self.refused, text.getvalue().encode())
+    @contextmanager
+    def refusals(self) -> Iterator[Callable[[Iterable[Refusal]], None]]:
+        """Give what adds refused instances, with the reason, to their list.
+
+        The list stands when the block ends, in whatever way; none does where none was refused.
+        """
+        ended: BaseException | None = None
+        with written(self.refused) as stream:
+            stream.write(_COLUMNS)
+            try:
+                yield lambda rows: _write(stream, rows)
+            except BaseException as error:
+                ended = error
+            empty = stream.tell() == len(_COLUMNS)
+        if empty:
+            self.refused.unlink()
+        if ended is not None:
+            raise ended
+
+
+def _write(stream: BinaryIO, rows: Iterable[Refusal]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    stream.write(text.getvalue().encode("utf-8", "backslashreplace"))

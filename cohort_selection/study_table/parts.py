@@ -133,6 +133,8 @@ def read_parts(directory: Path) -> Parts:
         raise _again(directory, f"{LIST} is damaged ({type(error).__name__})") from error
     if found is None:
         raise _again(directory, "another version of Sequestra wrote this catalog")
+    if len({part.name for part in parts}) < len(parts):
+        raise _again(directory, f"{LIST} has a part twice")
     for part in parts:
         path = directory / FOLDER / part.name
         if not path.is_file():

@@ -107,8 +107,8 @@ def _missing_groups(study: DeclaredStudy, analysis: AnalysisPlan) -> Iterator[st
         if len(names) > 1 and frozenset(names) not in crossed:
             alike = [JOINT.join(each) for each in analysis.intersections]
             yield (
-                f"{subject}{did_you_mean(JOINT.join(names), alike)}, and [analysis] intersections has "
-                f"{_listed(alike)}; add "
+                f"{subject}{did_you_mean(JOINT.join(names), alike)}, and [analysis] intersections "
+                f"has {_listed(alike)}; add "
                 f"[{', '.join(f'{name!r}' for name in names)}] there, so that disclosure control "
                 f"counts its cases"
             )

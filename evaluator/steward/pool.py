@@ -24,6 +24,8 @@ from cohort_selection.study_table.commons import Commons
 from evaluator.benchmark.specification import Benchmark
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 
+_OF_THE_LIST = (BENCHMARK_DIGEST, "drawn", "certain_share", "excluded_share", "binding")
+
 
 class StewardError(ValueError):
     """An act was asked for before the one it builds on, or twice."""
@@ -212,6 +214,9 @@ def _read_matched(
     if not path.exists():
         raise StewardError(f"no matched cohort for {benchmark.name!r}; {again} first")
     document, inclusion = read_matched(path)
+    lost = [name for name in _OF_THE_LIST if name not in document]
+    if lost:
+        raise StewardError(f"{path.name} does not say {', '.join(lost)}; {again} again")
     if document[BENCHMARK_DIGEST] != benchmark.digest:
         raise StewardError(
             f"the cohort of {benchmark.name!r} was matched under another version of its file; "

@@ -21,6 +21,7 @@ from cohort_selection.sources.credentials import (
     checked_address,
     from_environment,
 )
+from cohort_selection.sources.listed_studies import ListedStudies
 from cohort_selection.sources.listing import Listing, Period
 from cohort_selection.sources.retrieval import fetch
 from cohort_selection.sources.server import Server
@@ -274,19 +275,32 @@ def test_a_refusal_says_what_is_wanted(
     assert said in str(stopped.value)
 
 
-def test_a_server_that_leaves_out_offset_and_limit_ends(pretended: Pretended) -> None:
+def test_a_server_that_leaves_out_offset_and_limit_ends(
+    pretended: Pretended, tmp_path: Path
+) -> None:
     pretended.lists = lambda path, query: listed(pretended.rows(["studies"], {}))
-    with serving(pretended) as address, Server(address, Credentials()) as server:
-        found = Listing(server, EVER, page=2)
-    assert len(found.studies) == 4
+    with (
+        serving(pretended) as address,
+        Server(address, Credentials()) as server,
+        ListedStudies(tmp_path / "listing") as studies,
+    ):
+        Listing(server, EVER, studies, page=2)
+        assert len(studies) == 4
 
 
-def test_a_server_that_knows_no_dates_is_chosen_from_here(pretended: Pretended) -> None:
+def test_a_server_that_knows_no_dates_is_chosen_from_here(
+    pretended: Pretended, tmp_path: Path
+) -> None:
     from datetime import date
 
-    with serving(pretended) as address, Server(address, Credentials()) as server:
-        found = Listing(server, Period(date(2022, 1, 1), date(2022, 12, 31)))
-    assert not found.studies
+    year = Period(date(2022, 1, 1), date(2022, 12, 31))
+    with (
+        serving(pretended) as address,
+        Server(address, Credentials()) as server,
+        ListedStudies(tmp_path / "listing") as studies,
+    ):
+        found = Listing(server, year, studies)
+        assert len(studies) == 0
     assert found.notes == [
         "the server does not choose by date: its whole list was read and chosen from"
     ]

@@ -278,6 +278,16 @@ def test_a_label_that_changed_since_the_match_stops_seal_and_card(
         assert f"run `sequestra match {BENCHMARK}` again" in said
 
 
+def test_a_damaged_list_of_the_cohort_stops_the_seal(matched: Walked, fresh: Walked) -> None:
+    path = fresh.home / FOLDER / "matched.json"
+    whole = json.loads(path.read_text())
+    del whole["binding"]
+    path.write_text(json.dumps(whole))
+    assert "matched.json does not say binding" in refused(*seal(matched, fresh.home))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "matched.json is not as it was written" in refused(*seal(matched, fresh.home))
+
+
 def test_verify_finds_one_flipped_bit_in_any_file(matched: Walked, fresh: Walked) -> None:
     succeed(*seal(matched, fresh.home, "--no-look"))
     command = ("verify", BENCHMARK, "--home", fresh.home)

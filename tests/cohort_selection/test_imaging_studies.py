@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.sources.imaging_studies import compared, read, write_links
+from cohort_selection.imaging_studies import compared, read, write_links
 from cohort_selection.sources.source import SourceError
 from tests.support.commands import sequestra
 from tests.support.dicom_files import uid, write
