@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 from threadpoolctl import threadpool_limits
 
-ONE_THREAD = threadpool_limits.wrap(limits=1, user_api="blas")
-"""Decorates what scores; numpy's scalar products then give the same bits on any processor."""
+_Scoring = TypeVar("_Scoring", bound=Callable[..., object])
+
+
+def one_thread(scoring: _Scoring) -> _Scoring:
+    """Decorate what scores: numpy's scalar products give it the same bits on any processor."""
+    return cast(_Scoring, threadpool_limits.wrap(limits=1, user_api="blas")(scoring))

@@ -15,7 +15,7 @@ from evaluator.scoring.code_version import code_version
 from evaluator.scoring.curves import curves_of
 from evaluator.scoring.declared_gaps import PERMUTATIONS, declared_gaps
 from evaluator.scoring.groups import Arranged, PlanGroup, arranged, groups_of, is_reported
-from evaluator.scoring.one_thread import ONE_THREAD
+from evaluator.scoring.one_thread import one_thread
 from evaluator.scoring.results import (
     OVERALL,
     Curve,
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-@ONE_THREAD
+@one_thread
 def score(
     y: ArrayLike,
     scores: ArrayLike,

@@ -17,7 +17,7 @@ from cohort_selection.task.declaration import (
     SCORE,
     SEGMENTATION,
 )
-from evaluator.scoring.one_thread import ONE_THREAD
+from evaluator.scoring.one_thread import one_thread
 from evaluator.scoring.results import EvaluatedPart, Evaluation, TargetComparison
 from evaluator.tasks import localisation, multiclass, multilabel, ordinal, segmentation
 from evaluator.tasks.kinds import Judged, Kind, Part, one_score_apart, scored
@@ -48,7 +48,7 @@ KINDS: dict[str, Kind] = {
 """Kind of task -> how it is judged."""
 
 
-@ONE_THREAD
+@one_thread
 def judge(given: ScoredCases, by: Judged) -> Evaluation:
     """Score predictions against the reference standard: everything, whatever may be released."""
     kind = KINDS[by.task.kind]

@@ -91,7 +91,7 @@ def test_a_lock_lost_with_its_connection_is_taken_again(cluster: PostgreSQL) -> 
                 text("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'sequestra:%'")
             ).scalar_one()
             connection.execute(text("SELECT pg_terminate_backend(:p, 5000)"), {"p": lost})
-        found = []
+        found: list[int] = []
         while lost in found or not found:
             with raw(url) as connection:
                 rows = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
