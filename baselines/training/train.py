@@ -118,13 +118,7 @@ def train(
         output.mkdir(parents=True, exist_ok=True)
         resumed = checkpoint.load(output, fits, place.device) if resume else None
         place.together()  # all have read the checkpoint before the first process writes another
-        work = Training(
-            task=task,
-            settings=settings,
-            place=place,
-            training=parts.training,
-            validation=parts.validation,
-        )
+        work = Training(task, settings, place, parts.training, parts.validation)
         if not place.first:
             _fit(work, resumed)
             return place.gathered(None)[0]  # type: ignore[return-value]  # the first one's card

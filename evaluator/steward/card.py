@@ -30,7 +30,7 @@ from evaluator.benchmark.specification import Benchmark
 from evaluator.claims import sealed_study
 from evaluator.planning import beside_drawn
 from evaluator.planning.assumptions_of import PlanningError
-from evaluator.steward.pool import cut_of
+from evaluator.steward.pool import Cut, cut_of
 from evaluator.steward.steward import act, header_audit
 from evaluator.stores.installation import Installation
 from metrics.planning.joint import nominal
@@ -67,8 +67,6 @@ def draw_card(
     enclave = installation.enclave()
     sealed = enclave.cohort(benchmark.name) if enclave.is_sealed(benchmark.name) else None
     planned, unplanned = _planned(benchmark, cut.cohort, sealed)
-    of_patient = dict(zip(cut.cohort.patient.tolist(), cut.chance[cut.drawn].tolist(), strict=True))
-    chances = list(of_patient.values())
     return Card(
         title=benchmark.title,
         digest=sealed.digest if sealed else "",
@@ -84,13 +82,7 @@ def draw_card(
             (cut.opened, cut.batches.opened),
             (cut.hidden, cut.batches.hidden),
         ),
-        inclusion=Inclusion(
-            lowest=min(chances),
-            median=median(chances),
-            highest=max(chances),
-            certain_share=cut.certain_share,
-            excluded_share=cut.excluded_share,
-        ),
+        inclusion=_inclusion(cut),
         estimand=plan.estimand,
         binding=cut.binding,
         shortcuts=shortcuts,
@@ -99,6 +91,18 @@ def draw_card(
         text=looked,
         planned=planned,
         unplanned=unplanned,
+    )
+
+
+def _inclusion(cut: Cut) -> Inclusion:
+    of_patient = dict(zip(cut.cohort.patient.tolist(), cut.chance[cut.drawn].tolist(), strict=True))
+    chances = list(of_patient.values())
+    return Inclusion(
+        lowest=min(chances),
+        median=median(chances),
+        highest=max(chances),
+        certain_share=cut.certain_share,
+        excluded_share=cut.excluded_share,
     )
 
 

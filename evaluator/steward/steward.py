@@ -249,13 +249,7 @@ def seal_cohort(
         comparators=claims.comparators,
         progress=act(progress, "sealing cases"),
     )
-    return _recorded(
-        installation,
-        Sealed(
-            cohort=cohort, deviations=deviations, shortcuts=shortcuts, wall=wall, repeats=repeats
-        ),
-        accepted,
-    )
+    return _recorded(installation, Sealed(cohort, deviations, shortcuts, wall, repeats), accepted)
 
 
 def _cut_off(installation: Installation, benchmark: Benchmark) -> Sealed | None:
