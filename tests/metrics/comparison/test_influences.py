@@ -41,7 +41,7 @@ def test_the_error_of_two_aurocs_is_that_of_the_paired_delong_test() -> None:
         row[~y] = (each.negative - each.auroc) / each.negative.size
     value = np.array([each.auroc for each in found])
     made = influence_pairs(group_of(y, design=FIXED_PREVALENCE), value, influence, 0.95)
-    expected = paired_delong(y, *scores)
+    expected = paired_delong(y, scores[0], scores[1])
     half = (expected.high - expected.low) / 2.0
     assert made.error[0] * stats.norm.ppf(0.975) == pytest.approx(half, rel=1e-9)
 
