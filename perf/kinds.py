@@ -184,12 +184,20 @@ def _distance(u: Floats, level: Ints, y: Bools) -> Floats:
     return np.abs(np.rint(2.0 * ndtri(u)))
 
 
+def _long_tail(u: Floats, level: Ints, y: Bools) -> Floats:
+    from scipy.special import ndtri
+
+    spread = np.where(level == 0, 1.2, 0.4)
+    return np.asarray(np.exp(spread * ndtri(u) - spread**2 / 2.0))
+
+
 MEASURES = (
     Measure("Dice, skewed", "mean_dice", (0.5, 0.5, 0.5), _skewed),
     Measure("Dice, wider in the small level", "mean_dice", (0.5, 0.5, 0.5), _wide_in_the_small),
     Measure("Dice, prevalence 0.3 and 0.6", "mean_dice", (0.3, 0.6, 0.6), _two_classes),
     Measure("missed masks, 10 %", "missed_masks", (0.5, 0.5, 0.5), _missed),
     Measure("error of grades", "mean_absolute_error", (0.5, 0.5, 0.5), _distance),
+    Measure("distances, which are refused", "mean_hd95", (0.5, 0.5, 0.5), _long_tail),
 )
 
 
