@@ -54,7 +54,7 @@ _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
 _FORMERLY: dict[str, str] = {
-    "0.1.0+0015e4ff6613": "0.1.0+2a6b12942819",
+    "0.1.0+c6a386a6a7c3": "0.1.0+2a6b12942819",
 }
 """The present version, and a former one whose code gives the same figures."""
 
