@@ -60,7 +60,7 @@ _ADVICE = {
 """What to do of an error of the system, by its number."""
 
 
-def of_the_disk(error: Exception) -> Exception:
+def of_the_disk(error: ValueError | OSError) -> ValueError | OSError:
     """The error of a full disk behind this one, where a library raised its own; else this one."""
     behind: BaseException | None = error
     while behind is not None:
