@@ -6,9 +6,6 @@ import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import typer
 
 
 class Modality(StrEnum):
@@ -53,18 +50,13 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     return numbers
 
 
-def file_to_write(*names: str, help: str, parents: bool = False) -> Any:
-    """An option that takes a file to write: refused before any work where none can be written.
+def refuse_unwritable(path: Path, *, parents: bool = False) -> None:
+    """Raise OptionError where no file can be written at ``path``.
 
     ``parents``: folders above it that are missing are made with it.
     """
-
-    def writable(path: Path | None) -> Path | None:
-        if path is not None and (why := _unwritable(path, parents=parents)):
-            raise OptionError(f"{path} cannot be written: {why}, or give another place")
-        return path
-
-    return typer.Option(*names, callback=writable, help=help)
+    if why := _unwritable(path, parents=parents):
+        raise OptionError(f"{path} cannot be written: {why}, or give another place")
 
 
 def _unwritable(path: Path, *, parents: bool) -> str:

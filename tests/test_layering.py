@@ -30,9 +30,9 @@ FLOORS: dict[str, list[str]] = {
         "ages atomic_files benchmark_keys cases coded column_text ordered_threads pixels"
         " source_digest tables",
         "case_table task",
-        "clinical deidentification matched_list sampling",
+        "clinical matched_list sampling",
         "dicom matching",
-        "commons.ct study_table",
+        "commons.ct deidentification study_table",
         "catalog commons regions sealing sources",
         "eligibility imaging_studies leakage sequestration",
         "plan representativeness",

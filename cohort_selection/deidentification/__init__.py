@@ -3,6 +3,6 @@
 **Copy**: a new file with the pixels and a closed list of elements. **Kind**: the standard's
 class of an image, such as CR or enhanced CT.
 
-Order of reading: ``copy``, ``kinds``, ``rules``, ``elements``, ``terms``, ``codes``,
+Order of reading: ``copy``, ``kinds``, ``needed``, ``rules``, ``elements``, ``terms``, ``codes``,
 ``numbers``, ``encoder_stamps``.
 """

@@ -312,14 +312,7 @@ def _agree(benchmark: Benchmark) -> None:
     )
     if senseless is not None:
         raise SpecificationError(f"{benchmark.path.name}: {senseless}")
-    primary = benchmark.analysis.primary
-    if not figure(primary).better:
-        known = [name for name, each in FIGURES.items() if each.better]
-        raise SpecificationError(
-            f"{benchmark.path.name}: [analysis] primary is {primary!r}"
-            f"{did_you_mean(primary, known)}; give a "
-            f"figure that is better the higher or the lower, such as auroc or brier"
-        )
+    _refuse_no_better(benchmark)
     feedback = benchmark.disclosure.feedback
     if benchmark.board.declared and feedback != "open":
         raise SpecificationError(
@@ -329,6 +322,18 @@ def _agree(benchmark: Benchmark) -> None:
         )
     if benchmark.board.declared and benchmark.task.kind in (BINARY, SCORE):
         _refuse_unrankable(benchmark)
+
+
+def _refuse_no_better(benchmark: Benchmark) -> None:
+    """Raise SpecificationError where the board would be ordered by what is no better or worse."""
+    primary = benchmark.analysis.primary
+    if not figure(primary).better:
+        known = [name for name, each in FIGURES.items() if each.better]
+        raise SpecificationError(
+            f"{benchmark.path.name}: [analysis] primary is {primary!r}"
+            f"{did_you_mean(primary, known)}; give a "
+            f"figure that is better the higher or the lower, such as auroc or brier"
+        )
 
 
 def _refuse_unrankable(benchmark: Benchmark) -> None:

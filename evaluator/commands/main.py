@@ -60,6 +60,7 @@ def main() -> None:
         from evaluator.terminal import printing
 
         ours = type(error).__module__.split(".")[0] in _PACKAGES
+        error = error if ours else printing.of_the_disk(error)
         has_cause = isinstance(error, OSError) and (error.filename or error.errno in printing.FULL)
         if not ours and not has_cause:
             raise

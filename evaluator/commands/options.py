@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from evaluator.option_values import refuse_unwritable
 
 EVERYONE = "Everyone: without an installation"
 STEWARD = "Steward: build a test cohort"
@@ -58,3 +60,14 @@ HomeOption = Annotated[
         help=f"Folder of an installation on this machine (default: SEQUESTRA_HOME or {HOME}).",
     ),
 ]
+
+
+def file_to_write(*names: str, help: str, parents: bool = False) -> Any:
+    """An option that takes a file to write; refused before any work where none can be."""
+
+    def writable(path: Path | None) -> Path | None:
+        if path is not None:
+            refuse_unwritable(path, parents=parents)
+        return path
+
+    return typer.Option(*names, callback=writable, help=help)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evaluator.commands.options import HOME, OPERATOR, Home
+from evaluator.commands.options import HOME, OPERATOR, Home, file_to_write
 from evaluator.commands.reviewer import Host, Proxies, PublicAddress
-from evaluator.option_values import file_to_write
 from evaluator.screen import console
 
 app = typer.Typer()

@@ -18,8 +18,8 @@ from evaluator.commands.options import (
     Home,
     HomeOption,
     ServerOption,
+    file_to_write,
 )
-from evaluator.option_values import file_to_write
 from evaluator.screen import console
 
 app = typer.Typer()

@@ -18,8 +18,8 @@ from evaluator.commands.options import (
     CatalogFolder,
     Home,
     Look,
+    file_to_write,
 )
-from evaluator.option_values import file_to_write
 from evaluator.screen import console, styled
 from evaluator.terminal import printing
 

@@ -60,6 +60,16 @@ _ADVICE = {
 """What to do of an error of the system, by its number."""
 
 
+def of_the_disk(error: ValueError | OSError) -> ValueError | OSError:
+    """The error of a full disk behind this one, where a library raised its own; else this one."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno in FULL:
+            return behind
+        behind = behind.__cause__ or behind.__context__
+    return error
+
+
 def system_error(error: Exception) -> str:
     """What the system says of a path, and what to do."""
     if not isinstance(error, OSError):
