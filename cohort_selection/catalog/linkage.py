@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.clinical.vocabulary import NOT_REPORTED
-from cohort_selection.dicom.doubts import Doubt, PatientDoubts
-from cohort_selection.dicom.studies import Study
-from cohort_selection.study_table.study_values import by_study
+from cohort_selection.study_table.study_rows import Met, Records
 
 
 class Linkage:
@@ -22,86 +19,49 @@ class Linkage:
     of a header id, that id is the patient of the same name in the table, if there is one.
     """
 
-    def __init__(self, records: Iterable[ClinicalRecord]) -> None:
-        """Begin with what the table says of studies."""
-        self._named = {each.study_uid: each.patient_id for each in records if each.study_uid}
-        self._group = _Groups()
-        self._differ = False
-
-    def meet(self, study_uid: str, patient_id: str) -> None:
-        """Take a study with the id that its header gives its patient."""
-        named = self._named.get(study_uid)
-        if named:
-            self._differ = self._differ or named != patient_id
-            self._group.join(f"header {patient_id}", f"table {named}")
-
-    def patients(self) -> Callable[[str], str]:
-        """A function from a header's id to the patient's, once all studies have been met."""
-        if not self._differ:
-            return lambda header: header
-        group, first = self._group, dict[str, str]()
-        for name in sorted({named for named in self._named.values() if named}):
-            first.setdefault(group.of(f"table {name}"), name)
-
-        def patient_of(header: str) -> str:
-            of_header, of_namesake = group.of(f"header {header}"), group.of(f"table {header}")
-            return first.get(of_header, first.get(of_namesake, header))
-
-        return patient_of
-
-
-class Moved:
-    """Keeps the records that a study found by its header's id, now by the study itself."""
-
-    def __init__(self, records: Sequence[ClinicalRecord]) -> None:
-        """Begin with the records as the tables have them."""
+    def __init__(self, records: Records) -> None:
+        """Begin with what the tables say of studies."""
         self._records = records
-        self._find: Callable[[Study], ClinicalRecord | None] | None = None
-        self._moved: dict[str, ClinicalRecord] = {}
+        self._differing: set[tuple[str, str]] = set()
+        self._same = np.zeros(len(records.records), np.bool_)
 
-    def study(self, before: Study, after: Study) -> None:
-        """Take a study with its former patient and with its present one."""
-        if before.patient_id == after.patient_id:
+    def meet(self, patients: pa.StringArray, met: Met) -> None:
+        """Take the ids that headers give the patients of some studies, and their records."""
+        rows = np.flatnonzero(met.own >= 0)
+        own = met.own[rows]
+        names = self._records.names_patient[own]
+        rows, own = rows[names], own[names]
+        if not len(rows):
             return
-        self._find = self._find or by_study(self._records)
-        found = self._find(before)
-        if found is not None and found.patient_id == before.patient_id:
-            self._moved[after.study_uid] = replace(
-                found, patient_id=after.patient_id, study_uid=after.study_uid
-            )
+        of_header = patients.take(pa.array(rows))
+        of_table = self._records.patients.take(pa.array(own))
+        same = pc.equal(of_header, of_table)
+        self._same[own[same.to_numpy(zero_copy_only=False)]] = True
+        differ = pc.invert(same)
+        self._differing.update(
+            zip(of_header.filter(differ).to_pylist(), of_table.filter(differ).to_pylist(),
+                strict=True)
+        )
 
-    def records(self) -> tuple[ClinicalRecord, ...]:
-        """All records, those of studies with another patient under that one."""
-        kept = (each for each in self._records if each.study_uid not in self._moved)
-        return (*kept, *self._moved.values())
-
-
-def judged(study: Study, doubts: Sequence[Doubt]) -> Study:
-    """A study with the doubts of its patient; of a patient of two sexes none is reported.
-
-    Such a patient may be two people under one id. They stay one: who is on both sides of the wall
-    under one id is worse than who is joined to another.
-    """
-    if not doubts:
-        return study
-    sex = NOT_REPORTED if Doubt.SEXES_OF_PATIENT in doubts else study.sex
-    return replace(study, sex=sex, doubts=(*study.doubts, *map(str, doubts)))
-
-
-def linked(
-    studies: Sequence[Study], records: Sequence[ClinicalRecord]
-) -> tuple[tuple[Study, ...], tuple[ClinicalRecord, ...]]:
-    """Bring each patient under one id and one sex, in studies and records."""
-    linkage, moved, contradictions = Linkage(records), Moved(records), PatientDoubts()
-    for study in studies:
-        linkage.meet(study.study_uid, study.patient_id)
-    patient_of = linkage.patients()
-    after = [replace(study, patient_id=patient_of(study.patient_id)) for study in studies]
-    for old, new in zip(studies, after, strict=True):
-        moved.study(old, new)
-    contradictions.add((s.patient_id, s.sex, s.born, s.acquired, s.age) for s in after)
-    doubts_of = contradictions.found()
-    return tuple(judged(s, doubts_of(s.patient_id)) for s in after), moved.records()
+    def patients(self) -> dict[str, str]:
+        """Header id -> the patient's, where that is another; once all studies have been met."""
+        group = _Groups()
+        headers = {header for header, _ in self._differing}
+        names = {name for _, name in self._differing}
+        for header, name in self._differing:
+            group.join(f"header {header}", f"table {name}")
+        # A table that names a patient as the header does joins two names only of such a header.
+        for own in np.flatnonzero(self._same).tolist() if headers else ():
+            name = self._records.records[own].patient_id
+            if name in headers:
+                group.join(f"header {name}", f"table {name}")
+                names.add(name)
+        first: dict[str, str] = {}
+        for name in sorted(names):
+            first.setdefault(group.of(f"table {name}"), name)
+        found = {name: first[group.of(f"table {name}")] for name in names}
+        found |= {header: first[group.of(f"header {header}")] for header in headers}
+        return {header: name for header, name in found.items() if header != name}
 
 
 class _Groups:

@@ -85,12 +85,14 @@ def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRec
         own, patient = of_study.get(study.study_uid), of_patient.get(study.patient_id)
         if own is None or patient is None or own.patient_id:
             return own or patient
-        return _filled_up(own, patient)
+        return filled_up(own, patient)
 
     return find
 
 
-def _filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
+def filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
+    """A study's own record that names no patient, with what its patient's says besides."""
+
     def said(text: str, otherwise: str) -> str:
         return otherwise if text == NOT_REPORTED else text
 
