@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
+
+import numpy as np
 
 from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.dicom.studies import Study
-from cohort_selection.study_table.study_values import by_study
+from cohort_selection.study_table.study_rows import Met, Records
 from cohort_selection.tables.cell_words import spelling
 
 _MOST_COMPARED = 10_000
 """Patients whose spelling is compared, so that memory does not grow with the images."""
+_LAST = "\U0010ffff"
+"""After every UID."""
 
 
 class Meeting:
     """Counts the studies without a clinical record and the records without a study."""
 
-    def __init__(self, records: Sequence[ClinicalRecord]) -> None:
+    def __init__(self, records: Records) -> None:
         """Take what the clinical tables say."""
-        self._records = records
-        self._find = by_study(records)
-        self._studies: set[str] = set()
-        self._patients: set[str] = set()
+        self._among, self._records = records, records.records
+        n = len(self._records)
+        self._met_studies, self._met_patients = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         self._n_studies = self._n_lonely = 0
-        self._lonely: Study | None = None
-        self._alone: set[str] = set()
+        self._lonely: tuple[str, str] | None = None
+        self._alone: dict[str, str] = {}
 
-    def study(self, study: Study) -> Study:
-        """Take one study; give it back as it is."""
-        record = self._find(study)
-        self._n_studies += 1
-        if record is None:
-            self._n_lonely += 1
-            self._lonely = self._lonely or study
-            if len(self._alone) < _MOST_COMPARED:
-                self._alone.add(study.patient_id)
-            return study
-        self._studies.add(study.study_uid)
-        self._patients |= {study.patient_id, record.patient_id}
-        return study
+    def meet(self, study_uids: Sequence[str], patients: Sequence[str], met: Met) -> None:
+        """Take studies by their UIDs, in order, with their patients and records."""
+        lonely = np.flatnonzero(met.place < 0).tolist()
+        self._n_studies += len(study_uids)
+        self._n_lonely += len(lonely)
+        if lonely:
+            first = study_uids[lonely[0]], patients[lonely[0]]
+            self._lonely = min(first, self._lonely or first)
+        for row in lonely if self._records else ():
+            patient, uid = patients[row], study_uids[row]
+            if uid < self._alone.get(patient, _LAST):
+                self._alone[patient] = uid
+        if len(self._alone) > 2 * _MOST_COMPARED:
+            self._alone = dict(self._first_alone())
+        own = met.own[met.own >= 0]
+        self._met_studies[own] = True
+        self._met_patients[met.patients[met.patients >= 0]] = True
+        for row in own[~self._met_patients[own]].tolist():
+            place = self._among.of_patient.get(self._records[row].patient_id)
+            if place is not None:
+                self._met_patients[place] = True
+
+    def _first_alone(self) -> list[tuple[str, str]]:
+        """The patients of the first studies without a record, and these studies."""
+        return sorted(self._alone.items(), key=itemgetter(1))[:_MOST_COMPARED]
 
     def told(self) -> tuple[str, ...]:
         """What does not meet, in one sentence with an example of each side; nothing if all do."""
@@ -52,20 +67,20 @@ class Meeting:
         if self._lonely is not None:
             sides.append(
                 f"{self._n_lonely:,} of {self._n_studies:,} studies have no clinical record, as "
-                + _named(self._lonely.patient_id, self._lonely.study_uid)
+                + _named(self._lonely[1], self._lonely[0])
             )
         if not sides:
             return ()
         said = "; ".join(sides)
         if self._records and self._n_lonely == self._n_studies:
             said = f"no row of the clinical tables meets a study: {said}"
-        hint = spelling([r.patient_id for r in unmet if r.patient_id], sorted(self._alone))
+        hint = spelling([r.patient_id for r in unmet if r.patient_id], sorted(dict(self._first_alone())))
         return (said + hint,)
 
     def _is_met(self, record: ClinicalRecord) -> bool:
         if record.study_uid:
-            return record.study_uid in self._studies
-        return record.patient_id in self._patients
+            return bool(self._met_studies[self._among.of_study[record.study_uid]])
+        return bool(self._met_patients[self._among.of_patient[record.patient_id]])
 
 
 def _named(patient: str, study: str) -> str:

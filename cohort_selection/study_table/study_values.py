@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cohort_selection.clinical.records import NOT_REPORTED, ClinicalRecord
-from cohort_selection.clinical.vocabulary import TOP_CODED, is_unknown
+from cohort_selection.clinical.vocabulary import is_unknown
 from cohort_selection.tables.cell_words import plain
 
 if TYPE_CHECKING:
@@ -48,24 +48,6 @@ class Values:
     def __str__(self) -> str:
         """One text, as an attribute has it."""
         return ("," if self.of_images else "|").join(self.texts) or NOT_REPORTED
-
-
-def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
-    """Of patient, sex and age, what the clinical table and the header say differently.
-
-    Ages may be a year apart: one counts from the index event, the other from the picture. An age
-    withheld as above 89 contradicts none above it.
-    """
-    found = []
-    if record.study_uid and record.patient_id not in {"", study.patient_id}:
-        found.append("patient")
-    if record.sex != study.sex and NOT_REPORTED not in {record.sex, study.sex}:
-        found.append("sex")
-    if record.age is not None and study.age is not None:
-        both_old = min(record.age, study.age) >= TOP_CODED
-        if abs(record.age - study.age) > 1 and not both_old:
-            found.append("age")
-    return tuple(found)
 
 
 def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRecord | None]:
