@@ -57,9 +57,7 @@ class Studies:
         """Row groups of the rows made now."""
         return int(pq.read_metadata(self.made).num_row_groups)
 
-    def kept(
-        self, part: Part, names: Sequence[str], *, coded: bool = False
-    ) -> Iterator[pa.Table]:
+    def kept(self, part: Part, names: Sequence[str], *, coded: bool = False) -> Iterator[pa.Table]:
         """What the former catalog has of headers in a part, as far as it counts."""
         if self.former is None or self.redone is None:
             return
@@ -102,8 +100,10 @@ def write_parts(directory: Path, studies: Studies, joining: Joining, doubts: Dou
     numbers = list(map(_number, studies.parts))
     last = studies.parts[-1] if studies.parts else None
     fresh = 0 if last is None else _number(last) + (last.studies >= _FULL)
-    new = [np.ones(rows.num_rows, np.bool_) for rows in
-           studies.rows([None] * studies.n_groups, ["study_uid"])]
+    new = [
+        np.ones(rows.num_rows, np.bool_)
+        for rows in studies.rows([None] * studies.n_groups, ["study_uid"])
+    ]
     written: list[Part] = []
     for number in dict.fromkeys([*numbers, fresh]):
         part = studies.parts[numbers.index(number)] if number in numbers else None
@@ -141,9 +141,11 @@ def _as_before(part: Part, studies: Studies, joining: Joining, doubts: DoubtList
         headers = as_headers(rows)
         joined = joining.joined(headers)
         for name in joining.dependent:
-            if not rows.column(name).equals(pa.chunked_array([joined[name]])
-                                            if isinstance(joined[name], pa.Array)
-                                            else joined[name]):
+            if not rows.column(name).equals(
+                pa.chunked_array([joined[name]])
+                if isinstance(joined[name], pa.Array)
+                else joined[name]
+            ):
                 return False
         doubts.add(rows)
     return True

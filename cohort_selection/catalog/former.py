@@ -51,7 +51,11 @@ def _mark(directory: Path, root: Path) -> str:
     shards = directory / INVENTORY
     mark = blake2b(b"\0".join([reader(), _made_by(), os.fsencode(root.resolve())]), digest_size=16)
     files = [directory / LIST, shards / STUDIES / DISAGREEING]
-    for path in (*files, *sorted((directory / FOLDER).iterdir()), *sorted(shards.glob("*.parquet"))):
+    for path in (
+        *files,
+        *sorted((directory / FOLDER).iterdir()),
+        *sorted(shards.glob("*.parquet")),
+    ):
         with path.open("rb") as file:
             mark.update(path.name.encode() + file_digest(file, _blake2b).digest())
     return mark.hexdigest()

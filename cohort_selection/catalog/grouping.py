@@ -50,9 +50,7 @@ def touched(shards: Path, changed: pa.Table) -> pa.StringArray:
     ).unique()
 
 
-def write_studies(
-    root: Path, shards: Path, studies: pa.StringArray | None, path: Path
-) -> pa.Table:
+def write_studies(root: Path, shards: Path, studies: pa.StringArray | None, path: Path) -> pa.Table:
     """Write what headers say of ``studies`` (None: of all) as Parquet at ``path``, by study UID.
 
     Gives the images that contradict others, see ``DISAGREEING``. Equal to ``dicom.index`` of the
@@ -87,8 +85,9 @@ def write_studies(
         if waiting:
             writer.write_table(pa.concat_tables(waiting), _GROUP)
     columns = zip(*disagreeing, strict=True) if disagreeing else ((), (), ())
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, DISAGREEING, strict=True)],
-                    schema=DISAGREEING)
+    return pa.table(
+        [pa.array(c, f.type) for c, f in zip(columns, DISAGREEING, strict=True)], schema=DISAGREEING
+    )
 
 
 def quarantine(root: Path, shards: Path, disagreeing: pa.Table) -> Iterator[Quarantined]:
@@ -105,9 +104,7 @@ def quarantine(root: Path, shards: Path, disagreeing: pa.Table) -> Iterator[Quar
 
 
 def _pairs(lines: pa.Table) -> Iterator[tuple[bytes, str]]:
-    return zip(
-        lines.column("key").to_pylist(), lines.column("reason").to_pylist(), strict=True
-    )
+    return zip(lines.column("key").to_pylist(), lines.column("reason").to_pylist(), strict=True)
 
 
 # Lines as headers
@@ -186,9 +183,7 @@ def _repeated(keys: NDArray[np.uint64]) -> pa.Array:
     return pa.array(values[counts > 1])
 
 
-def _sorted_images(
-    shards: Path, studies: pa.StringArray | None, folder: Path
-) -> Iterator[_Row]:
+def _sorted_images(shards: Path, studies: pa.StringArray | None, folder: Path) -> Iterator[_Row]:
     """Lines of the images, by study UID and path; sorted in runs that are merged from disk."""
     runs: list[Path] = []
     gathered: list[pa.Table] = []

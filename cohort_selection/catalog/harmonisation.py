@@ -118,10 +118,9 @@ class Harmoniser:
     def columns(self, studies: pa.Table, met: Met) -> dict[str, pa.Array]:
         """The code that is believed and what it says, by the names of ``HARMONISED``."""
         outcomes, number = self._outcomes(studies, met)
-        texts = zip(*(each.texts for each in outcomes), strict=True)
         return {
-            name: pa.array(column, pa.string()).take(pa.array(number))
-            for name, column in zip(HARMONISED, texts, strict=True)
+            name: pa.array([each.texts[k] for each in outcomes], pa.string()).take(pa.array(number))
+            for k, name in enumerate(HARMONISED)
         }
 
     def count(self, studies: pa.Table, met: Met) -> None:
@@ -146,9 +145,7 @@ class Harmoniser:
                 met_at = uid, place
                 self._first[conflict] = min(met_at, self._first.get(conflict, met_at))
 
-    def _outcomes(
-        self, studies: pa.Table, met: Met
-    ) -> tuple[list[_Outcome], NDArray[np.int64]]:
+    def _outcomes(self, studies: pa.Table, met: Met) -> tuple[list[_Outcome], NDArray[np.int64]]:
         """One outcome for all studies of which the same is said, and its number, (studies,)."""
         said = [name for name in _SAID if name in met.among.findings]
         of_record = met.rows([FINDING + name for name in said]) if said else None

@@ -80,9 +80,9 @@ def bring_up_to_date(
 
     A file with the size and the times that it has in one of the inventories ``known`` is not read
     again.  Finished shards survive a kill: name their folder in ``known`` and the next run goes on
-    from there; the catalog's own comes last.  The order of lines is that of the paths, whatever the number of ``workers``
-    (processes; None for one a processor).  Memory does not grow with the number of files, only
-    with the largest single folder.
+    from there; the catalog's own comes last.  The order of lines is that of the paths, whatever the
+    number of ``workers`` (processes; None for one a processor).  Memory does not grow with the
+    number of files, only with the largest single folder.
 
     Raises ``ReaderDied`` where one of the processes is killed; what was read is written first.
     """
@@ -112,9 +112,7 @@ def bring_up_to_date(
     finally:
         if buffered:
             _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
-    return Brought(
-        n_files=done, n_read=n_read, n_unchanged=done - n_read, changed=changes.found()
-    )
+    return Brought(n_files=done, n_read=n_read, n_unchanged=done - n_read, changed=changes.found())
 
 
 class _Changes:

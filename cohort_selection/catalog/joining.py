@@ -106,7 +106,10 @@ class Joining:
         if doubted.any():
             found["doubts"] = pa.array(
                 [
-                    [*own, *(str(doubt) for doubt, has in zip(OF_PATIENT, more, strict=True) if has)]
+                    [
+                        *own,
+                        *(str(doubt) for doubt, has in zip(OF_PATIENT, more, strict=True) if has),
+                    ]
                     for own, more in zip(found["doubts"].to_pylist(), doubted.tolist(), strict=True)
                 ],
                 TEXTS,
@@ -142,9 +145,12 @@ def as_headers(rows: pa.Table) -> pa.Table:
         if other.null_count < len(other):
             columns[name] = pc.coalesce(other.cast(pa.string()), columns[name].cast(pa.string()))
     doubts = columns.get("doubts")
-    if doubts is not None and pc.any(
-        pc.is_in(pc.list_flatten(doubts), value_set=pa.array(sorted(_OF_OTHERS)))
-    ).as_py():
+    if (
+        doubts is not None
+        and pc.any(
+            pc.is_in(pc.list_flatten(doubts), value_set=pa.array(sorted(_OF_OTHERS)))
+        ).as_py()
+    ):
         own = [[each for each in some if each not in _OF_OTHERS] for some in doubts.to_pylist()]
         columns["doubts"] = pa.chunked_array([pa.array(own, TEXTS)])
     return pa.table(columns)

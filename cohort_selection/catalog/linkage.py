@@ -39,8 +39,11 @@ class Linkage:
         self._same[own[same.to_numpy(zero_copy_only=False)]] = True
         differ = pc.invert(same)
         self._differing.update(
-            zip(of_header.filter(differ).to_pylist(), of_table.filter(differ).to_pylist(),
-                strict=True)
+            zip(
+                of_header.filter(differ).to_pylist(),
+                of_table.filter(differ).to_pylist(),
+                strict=True,
+            )
         )
 
     def patients(self) -> dict[str, str]:

@@ -74,7 +74,9 @@ class Meeting:
         said = "; ".join(sides)
         if self._records and self._n_lonely == self._n_studies:
             said = f"no row of the clinical tables meets a study: {said}"
-        hint = spelling([r.patient_id for r in unmet if r.patient_id], sorted(dict(self._first_alone())))
+        hint = spelling(
+            [r.patient_id for r in unmet if r.patient_id], sorted(dict(self._first_alone()))
+        )
         return (said + hint,)
 
     def _is_met(self, record: ClinicalRecord) -> bool:

@@ -24,7 +24,9 @@ ROWS = 1 << 18
 
 _GROUP = 1 << 16  # studies that are read at once
 _MARKS = {"sequestra.version": str(VERSION), "sequestra.linked": "yes"}
-_NO_CODES = frozenset({"study_uid", "patient_id", "header.patient_id", "files"})  # each study has another
+_NO_CODES = frozenset(
+    {"study_uid", "patient_id", "header.patient_id", "files"}
+)  # each study has another
 _CODES = pa.dictionary(pa.int32(), pa.string())
 _MOST_WORDS = 1 << 26  # bytes of distinct texts, beyond which Parquet gives up its dictionary
 
@@ -81,9 +83,7 @@ class Parts:
         back[order] = np.arange(len(order))
         return _unified(pa.concat_tables(found)).take(pa.array(back))
 
-    def groups(
-        self, part: Part, names: Sequence[str], *, coded: bool = True
-    ) -> Iterator[pa.Table]:
+    def groups(self, part: Part, names: Sequence[str], *, coded: bool = True) -> Iterator[pa.Table]:
         """These columns of one part, some studies at a time; texts as codes, or as they are."""
         with _named(self.folder, part), self._opened(part, names, coded=coded) as file:
             for group in range(file.num_row_groups):
@@ -115,8 +115,9 @@ class Parts:
     ) -> pa.Table:
         read = file.read_row_group(group, columns=list(names))
         columns = self._schema(names, coded=coded)
-        return pa.table([read.column(name).cast(columns.field(name).type) for name in names],
-                        schema=columns)
+        return pa.table(
+            [read.column(name).cast(columns.field(name).type) for name in names], schema=columns
+        )
 
     def _schema(self, names: Sequence[str], *, coded: bool = True) -> pa.Schema:
         """The columns as they are read."""

@@ -29,7 +29,9 @@ def study_tables(
     while some := list(islice(remaining, _AT_ONCE)):
         said = record_rows([find(study) for study in some], findings)
         rows = header_rows(some)
-        yield pa.table([*rows.columns, *said.columns], names=[*rows.column_names, *said.column_names])
+        yield pa.table(
+            [*rows.columns, *said.columns], names=[*rows.column_names, *said.column_names]
+        )
 
 
 def header_tables(studies: Iterable[Study]) -> Iterator[pa.Table]:
@@ -52,9 +54,7 @@ def header_rows(studies: Sequence[Study]) -> pa.Table:
     return _table(found, of_headers(), len(studies))
 
 
-def record_rows(
-    records: Sequence[ClinicalRecord | None], findings: Iterable[str]
-) -> pa.Table:
+def record_rows(records: Sequence[ClinicalRecord | None], findings: Iterable[str]) -> pa.Table:
     """What these clinical records say, a row each; nulls where there is none."""
     found: dict[str, Sequence[object]] = {
         "recorded": [record is not None for record in records],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog import catalog, inventory, reader_version
+from cohort_selection.catalog import catalog, grouping, inventory, reader_version
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
@@ -73,7 +73,7 @@ def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path
 def test_sorting_on_disk_and_several_processes_change_nothing(
     commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inventory, "_RUN_ROWS", 3)
+    monkeypatch.setattr(grouping, "_RUN_ROWS", 3)
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
     monkeypatch.setattr(inventory, "_BLOCK", 3)
     monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
