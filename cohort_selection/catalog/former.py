@@ -41,9 +41,13 @@ def trusted_parts(directory: Path, root: Path) -> Parts | None:
 def parts_of(directory: Path) -> Parts | None:
     """The parts of a catalog; None where there is none, or a damaged one."""
     try:
-        return read_parts(directory)
+        found = read_parts(directory)
+        for part in found.parts:
+            for _ in found.groups(part, ["study_uid"]):
+                pass
     except (CatalogError, OSError):
         return None
+    return found
 
 
 def _mark(directory: Path, root: Path) -> str:
