@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686": (
+    "5cf2894ad99b81c4ddc201292b607137cb93ff6f1ac4fab0eb03752d82c5e8c2": (
         "cfbdca3506005e74804f4434918c9d6147e0cd188e01ea1476e352f254157774"
     ),
 }
