@@ -71,8 +71,9 @@ def update(
     Each study is harmonised and each patient under one id, with an inventory of the files beside
     it, by which the next update knows what it need not read.  With a ``loinc_map``
     the report of the harmonisation stands there too.  A run that was killed goes on where it
-    stopped.  Memory does not grow with the number of files, but by up to 65,536 studies for each
-    part that is written.  ``workers`` are processes; None for one a processor.
+    stopped.  Studies whose files did not change are taken over from the former catalog.  Memory
+    holds 65,536 studies, what changed, the clinical records, and 32 bytes a study (24 a file where
+    all are read).  ``workers`` are processes; None for one a processor.
 
     Raises ``EmptyCommons`` where no image can be used, ``CatalogError`` where the folder holds
     something else than a catalog, another run is writing it or the disk is full, and ``ReaderDied``
@@ -90,21 +91,19 @@ def update(
         )
         with replaced(directory) as folder:
             unfinished = folder / "unfinished"
-            unfinished.mkdir()
             shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
             (folder / INVENTORY / STUDIES).mkdir()
-            disagreeing, studies = _studies(root, unfinished, directory, former, brought, fresh)
             try:
-                joining, harmonised = _joined(studies, records, loinc_map)
-                doubted = _write_table(folder, unfinished, studies, joining)
+                unfinished.mkdir()
+                disagreeing, studies = _studies(root, unfinished, directory, former, brought, fresh)
+                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
             except CatalogError:  # the former catalog cannot be read to its end
                 shutil.rmtree(unfinished)
                 unfinished.mkdir()
-                made = unfinished / "studies.parquet"
-                disagreeing = write_studies(root, fresh, None, made)
-                studies = Studies(made)
-                joining, harmonised = _joined(studies, records, loinc_map)
-                doubted = _write_table(folder, unfinished, studies, joining)
+                studies = Studies(unfinished / "studies.parquet")
+                disagreeing = write_studies(root, fresh, None, studies.made)
+                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
+            harmonised = joining.harmonised
             n_quarantined = _write_quarantine(
                 folder / QUARANTINE, quarantine(root, fresh, disagreeing)
             )
@@ -151,23 +150,21 @@ def _studies(
     return pa.concat_tables([kept, fresh]), Studies(made, former, redone)
 
 
-def _joined(
-    studies: Studies, records: Sequence[ClinicalRecord], loinc_map: LoincMap | None
-) -> tuple[Joining, Harmonised]:
-    joining = Joining(records, loinc_map)
+def _write_table(
+    folder: Path,
+    unfinished: Path,
+    studies: Studies,
+    records: Sequence[ClinicalRecord],
+    loinc_map: LoincMap | None,
+) -> tuple[Joining, tuple[str, ...]]:
+    """Write the table of studies and the list of doubts; give the summary of these."""
+    joining, doubts = Joining(records, loinc_map), DoubtList(unfinished)
     for some in studies.met():
         joining.meet(some)
-    return joining, joining.all_met()
-
-
-def _write_table(
-    folder: Path, unfinished: Path, studies: Studies, joining: Joining
-) -> tuple[str, ...]:
-    """Write the table of studies and the list of doubts; give the summary of these."""
-    doubts = DoubtList(unfinished)
+    joining.all_met()
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     write_parts(folder, studies, joining, doubts)
-    return doubts.write(folder / DOUBTS)
+    return joining, doubts.write(folder / DOUBTS)
 
 
 def _inventories(directory: Path) -> tuple[list[Path], Path]:

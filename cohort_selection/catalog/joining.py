@@ -69,16 +69,20 @@ class Joining:
         self._linkage.meet(patients, met)
         self._doubts.add(studies)
 
-    def all_met(self) -> Harmonised:
-        """End the first look at the studies: give the counts of harmonisation."""
+    @property
+    def harmonised(self) -> Harmonised:
+        """The counts of harmonisation of the studies that were met."""
+        return self._harmoniser.found()
+
+    def all_met(self) -> None:
+        """End the first look at the studies: from here they are joined."""
         self._patients = self._linkage.patients()
         self._contradicted = self._doubts.found(self._patients)
         self._doubts = PatientDoubts()
-        return self._harmoniser.found()
 
     def told(self) -> tuple[str, ...]:
         """Notes for the steward: ids that do not meet, LOINC."""
-        return (*self._meeting.told(), *summary(self._harmoniser.found(), self._map))
+        return (*self._meeting.told(), *summary(self.harmonised, self._map))
 
     def rows(self, studies: pa.Table) -> pa.Table:
         """Whole rows of the catalog for studies by all columns that headers fill."""
