@@ -21,7 +21,7 @@ QUICK := -m 'not engine and not realdata and not browser and not faults and not 
 	tests/metrics tests/cohort_selection tests/submissions tests/test_layering.py tests/test_dependencies.py \
 	$(filter-out tests/evaluator/commands/ tests/evaluator/queue/, $(wildcard tests/evaluator/*/)) \
 	$(wildcard tests/evaluator/test_*.py) \
-	$(patsubst %, tests/evaluator/queue/test_%.py, names shard) \
+	tests/evaluator/queue/test_shard.py \
 	$(patsubst %, tests/evaluator/commands/test_%.py, bad_input score_command open_databases)
 
 # The resampling kernels are compiled once, here, and kept beside the package.

@@ -176,6 +176,21 @@ def test_make_lists_every_target_and_does_nothing_else() -> None:
         assert max(map(len, listed)) <= 80
 
 
+def test_every_path_that_make_names_is_there() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
+    said = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", *phony.split()],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    named = set(re.findall(r"(?:tests|perf)/[\w/.]+", said))
+    assert len(named) > 20
+    assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
+
+
 @pytest.mark.parametrize(
     "package",
     ["metrics", "cohort_selection", "submissions", "baselines", "evaluator"],
