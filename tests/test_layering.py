@@ -33,6 +33,7 @@ FLOORS: dict[str, list[str]] = {
         "clinical deidentification matched_list sampling",
         "dicom matching",
         "commons.ct study_table",
+        "patients",
         "catalog commons regions sealing sources",
         "eligibility leakage sequestration",
         "plan representativeness",

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.doubt_list import DoubtList
 from cohort_selection.catalog.joining import JOINED, MET, Joining, as_headers
+from cohort_selection.patients.doubt_list import DoubtList
 from cohort_selection.study_table.parts import FOLDER, ROWS, Part, Parts, PartWriter, write_list
 from cohort_selection.study_table.schema import HEADER, OTHERWISE, of_headers
 

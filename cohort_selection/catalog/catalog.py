@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from cohort_selection.atomic_files import locked, replaced, settle
 from cohort_selection.catalog.appending import Studies, write_parts
-from cohort_selection.catalog.doubt_list import DoubtList
 from cohort_selection.catalog.former import (
     DISAGREEING,
     INVENTORY,
@@ -33,6 +32,7 @@ from cohort_selection.catalog.joining import Joining
 from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
+from cohort_selection.patients.doubt_list import DoubtList
 from cohort_selection.study_table.commons import Commons
 from cohort_selection.study_table.parts import FOLDER, LIST, CatalogError, Parts, read_parts
 

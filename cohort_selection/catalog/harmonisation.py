@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cohort_selection.catalog.loinc import LoincMap, Term, plain
-from cohort_selection.clinical.vocabulary import NOT_REPORTED, TOP_CODED, is_unknown
+from cohort_selection.clinical.vocabulary import is_unknown
 from cohort_selection.coded import distinct, of_arrow
+from cohort_selection.patients.disagreements import disagreements
 from cohort_selection.study_table.schema import FINDING
 from cohort_selection.study_table.study_rows import Met
 
@@ -148,12 +148,12 @@ class Harmoniser:
     def _outcomes(self, studies: pa.Table, met: Met) -> tuple[list[_Outcome], NDArray[np.int64]]:
         """One outcome for all studies of which the same is said, and its number, (studies,)."""
         said = [name for name in _SAID if name in met.among.findings]
-        of_record = met.rows([FINDING + name for name in said]) if said else None
+        of_record = met.rows([FINDING + name for name in said])
         columns = {name: of_arrow(studies.column(name)) for name in _OF_HEADER}
-        for name in said if of_record is not None else ():
+        for name in said:
             columns[FINDING + name] = of_arrow(of_record.column(FINDING + name))
-        number = np.zeros(studies.num_rows, np.int64)
-        first = np.zeros(min(studies.num_rows, 1), np.int64)
+        number: NDArray[np.int64] = np.zeros(studies.num_rows, np.int64)
+        first: NDArray[np.int64] = np.zeros(min(studies.num_rows, 1), np.int64)
         for column in columns.values():
             first, number = distinct(number * len(column.levels) + column.codes)
         outcomes = []
@@ -223,39 +223,6 @@ class Harmoniser:
                 )
             ),
         )
-
-
-def disagreements(studies: pa.Table, met: Met) -> dict[str, NDArray[np.bool_]]:
-    """Where the record of a study says another ``patient``, ``sex`` or ``age`` than its header.
-
-    Each array is (studies,). Ages may be a year apart: one counts from the index event, the other
-    from the picture. An age withheld as above 89 contradicts none above it.
-    """
-    none = np.zeros(studies.num_rows, np.bool_)
-    if not (met.place >= 0).any():
-        return {"patient": none, "sex": none, "age": none}
-    said = met.rows(["record.sex", "record.age"])
-    named = met.among.patients.take(pa.array(met.named, mask=met.named < 0))
-    other = _true(pc.not_equal(named, studies.column("patient_id")))
-    sexes = said.column("record.sex"), studies.column("sex").cast(pa.string())
-    sex = _true(pc.not_equal(*sexes))
-    for column in sexes:
-        sex &= _true(pc.not_equal(column, NOT_REPORTED))
-    ages = said.column("record.age"), studies.column("age")
-    apart = _true(pc.greater(pc.abs(pc.subtract(*ages)), 1))
-    old = _true(pc.greater_equal(pc.min_element_wise(*ages, skip_nulls=False), TOP_CODED))
-    return {
-        "patient": (met.own >= 0) & other & _true(pc.not_equal(named, "")),
-        "sex": sex,
-        "age": apart & ~old,
-    }
-
-
-def _true(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
-    filled = pc.fill_null(column, False)
-    if isinstance(filled, pa.ChunkedArray):
-        filled = filled.combine_chunks()
-    return np.asarray(filled.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def coverage(found: Harmonised) -> str:

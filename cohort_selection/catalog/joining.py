@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cohort_selection.catalog.harmonisation import HARMONISED, Harmonised, Harmoniser, summary
-from cohort_selection.catalog.linkage import Linkage
 from cohort_selection.catalog.loinc import LoincMap
-from cohort_selection.catalog.patient_doubts import OF_PATIENT, Contradicted, PatientDoubts
-from cohort_selection.catalog.unlinked import Meeting
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.dicom.doubts import Doubt
+from cohort_selection.patients.linkage import Linkage
+from cohort_selection.patients.patient_doubts import OF_PATIENT, Contradicted, PatientDoubts
+from cohort_selection.patients.unlinked import Meeting
 from cohort_selection.study_table.schema import HEADER, OTHERWISE, TEXTS, of_records, schema
 from cohort_selection.study_table.study_rows import Met, Records
 
