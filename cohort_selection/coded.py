@@ -166,3 +166,34 @@ def numbered(texts: pa.LargeStringArray) -> tuple[NDArray[np.int32], pa.LargeStr
     codes: NDArray[np.int32] = np.empty(len(texts), np.int32)
     codes[order] = np.cumsum(new, dtype=np.int32) - 1
     return codes, ordered.filter(pa.array(new))
+
+
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+
+
+def hashes(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    """A number (n,) of 64 bits for each text, the same for the same text.
+
+    Eight bytes at a time are mixed into it by the steps of SplitMix64 (Steele, Lea and Flood 2014).
+    """
+    column = texts.cast(pa.large_string())
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    left = np.diff(ends)
+    content = np.frombuffer(data or b"", np.uint8)
+    padded = np.concatenate([content[: ends[-1]], np.zeros(_KEY, np.uint8)])
+    found = left.astype(np.uint64) * _ODD[0]
+    rows, at = np.flatnonzero(left > 0), ends[:-1].copy()
+    while len(rows):
+        words = padded[at[rows, None] + np.arange(_KEY)].view("<u8").ravel()
+        unused = (_KEY - np.minimum(left[rows], _KEY)).astype(np.uint64) * np.uint64(8)
+        mixed = (found[rows] ^ ((words << unused) >> unused)) + _ODD[0]
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * _ODD[1]
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * _ODD[2]
+        found[rows] = mixed ^ (mixed >> np.uint64(31))
+        at[rows] += _KEY
+        left[rows] -= _KEY
+        rows = rows[left[rows] > 0]
+    return found

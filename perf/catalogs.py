@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from cohort_selection.dicom.keywords import HEADER_FIELDS
 from cohort_selection.study_table.parts import ROWS, PartWriter, write_list
-from cohort_selection.study_table.schema import FINDING, OF_RECORD, TESTS, schema
+from cohort_selection.study_table.schema import FINDING, HEADER, OF_RECORD, OTHERWISE, TESTS, schema
 from perf.matching import pool
 
 RACES = ("White", "Black or African American", "Asian", "American Indian or Alaska Native",
@@ -166,6 +166,7 @@ def _batches(n: int, seed: int) -> Iterator[dict[str, pa.Array]]:
             "files": pa.ListArray.from_arrays(pa.array(starts, pa.int32()), files),
             "images": pa.array(count, pa.int32()),
             **{name: field(name) for name in HEADER_FIELDS},
+            **{HEADER + name: pa.nulls(size, pa.string()) for name in OTHERWISE},
             "recorded": pa.array(recorded),
             "record.age": said(pa.array(people.age[who], pa.int16())),
             "record.sex": said(_text(SEXES, people.sex[who])),

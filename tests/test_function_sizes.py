@@ -21,6 +21,7 @@ COMPILED = "compiled: a call of each part would cost more than the part; its pap
 EXCEPTIONS = {
     "metrics/resampling/kernels.py:draw": COMPILED,
     "metrics/resampling/kernels.py:scan": COMPILED,
+    "metrics/resampling/mean_permutation.py:class_means": COMPILED,
     "metrics/resampling/permutation.py:clustered_auroc": COMPILED,
     "cohort_selection/sampling/cube_method.py:_flight": COMPILED,
     "cohort_selection/dicom/compiled_walk.py:_walk": COMPILED,

@@ -33,6 +33,7 @@ FLOORS: dict[str, list[str]] = {
         "clinical matched_list sampling",
         "dicom matching",
         "commons.ct deidentification study_table",
+        "patients",
         "catalog commons regions sealing sources",
         "eligibility imaging_studies leakage sequestration",
         "plan representativeness",

@@ -12,24 +12,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from cohort_selection.atomic_files import locked, replaced, settle
 from cohort_selection.catalog.annotations import annotation, explained
-from cohort_selection.catalog.appending import write_parts
-from cohort_selection.catalog.harmonisation import Harmonised, Harmoniser, report, summary
-from cohort_selection.catalog.inventory import bring_up_to_date, studies_and_quarantine
-from cohort_selection.catalog.linking import link, write_doubts
+from cohort_selection.catalog.appending import Studies, write_parts
+from cohort_selection.catalog.former import (
+    DISAGREEING,
+    INVENTORY,
+    STUDIES,
+    parts_of,
+    trusted_parts,
+    write_mark,
+)
+from cohort_selection.catalog.grouping import quarantine, touched, write_studies
+from cohort_selection.catalog.harmonisation import Harmonised, report
+from cohort_selection.catalog.inventory import Brought, bring_up_to_date
+from cohort_selection.catalog.joining import Joining
 from cohort_selection.catalog.loinc import LoincMap
-from cohort_selection.catalog.parquet import read_studies, write_studies
-from cohort_selection.catalog.unlinked import Meeting
 from cohort_selection.clinical.records import ClinicalRecord
-from cohort_selection.dicom.studies import Quarantined, Study, no_image, refuse_no_folder
-from cohort_selection.study_table.commons import Commons, study_tables
-from cohort_selection.study_table.parts import LIST, CatalogError, read_parts
+from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
+from cohort_selection.patients.doubt_list import DoubtList
+from cohort_selection.study_table.commons import Commons
+from cohort_selection.study_table.parts import FOLDER, LIST, CatalogError, Parts, read_parts
 
 FORMER = "studies.parquet"
 """What catalogs of earlier versions have."""
 QUARANTINE = "quarantine.csv"
-INVENTORY = "inventory"
 HARMONISATION = "harmonisation.md"
 DOUBTS = "doubts.csv"
 
@@ -64,8 +75,9 @@ def update(
     Each study is harmonised and each patient under one id, with an inventory of the files beside
     it, by which the next update knows what it need not read.  With a ``loinc_map``
     the report of the harmonisation stands there too.  A run that was killed goes on where it
-    stopped.  Memory does not grow with the number of files, but by up to 65,536 studies for each
-    part that is written.  ``workers`` are processes; None for one a processor.
+    stopped.  Studies whose files did not change are taken over from the former catalog.  Memory
+    holds 65,536 studies, what changed, the clinical records, and 32 bytes a study (24 a file where
+    all are read).  ``workers`` are processes; None for one a processor.
 
     Raises ``EmptyCommons`` where no image can be used, ``CatalogError`` where the folder holds
     something else than a catalog, another run is writing it or the disk is full, and ``ReaderDied``
@@ -77,18 +89,37 @@ def update(
     with _alone(directory), _a_full_disk_named(directory):
         settle(directory)
         interrupted, fresh = _inventories(directory)
+        former = trusted_parts(directory, root)
         brought = bring_up_to_date(
             root, fresh, [*interrupted, directory / INVENTORY], workers=workers, progress=progress
         )
-        studies, quarantine = studies_and_quarantine(root, fresh)
         with replaced(directory) as folder:
-            harmonised, notes = _write_studies(folder, directory, studies, records, loinc_map)
-            n_quarantined, n_annotations = _write_quarantine(folder / QUARANTINE, quarantine())
+            unfinished = folder / "unfinished"
+            shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
+            (folder / INVENTORY / STUDIES).mkdir()
+            try:
+                unfinished.mkdir()
+                disagreeing, studies = _studies(root, unfinished, directory, former, brought, fresh)
+                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
+            except CatalogError:  # the former catalog cannot be read to its end
+                shutil.rmtree(unfinished)
+                unfinished.mkdir()
+                studies = Studies(unfinished / "studies.parquet")
+                disagreeing = write_studies(root, fresh, None, studies.made)
+                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
+            harmonised = joining.harmonised
+            n_quarantined, n_annotations = _write_quarantine(
+                folder / QUARANTINE, quarantine(root, fresh, disagreeing)
+            )
             if not harmonised.studies:
                 first = next(_read_quarantine(folder / QUARANTINE), None)
                 shutil.rmtree(fresh)
                 raise no_image(root, brought.n_files, first)
-            shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
+            if loinc_map is not None:
+                (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
+            pq.write_table(disagreeing, folder / INVENTORY / STUDIES / DISAGREEING)
+            write_mark(folder, root)
+            shutil.rmtree(unfinished)
         for leftover in [*interrupted, fresh]:
             shutil.rmtree(leftover, ignore_errors=True)
     return Indexed(
@@ -100,33 +131,45 @@ def update(
         n_quarantined=n_quarantined,
         n_annotations=n_annotations,
         harmonised=harmonised,
-        notes=notes,
+        notes=(*doubted, *joining.told()),
     )
 
 
-def _write_studies(
+def _studies(
+    root: Path,
+    unfinished: Path,
+    directory: Path,
+    former: Parts | None,
+    brought: Brought,
+    shards: Path,
+) -> tuple[pa.Table, Studies]:
+    """The images that contradict others, and all studies: those that changed are made now."""
+    made = unfinished / "studies.parquet"
+    if former is None or brought.changed is None:
+        disagreeing = write_studies(root, shards, None, made)
+        return disagreeing, Studies(made, parts_of(directory))
+    redone = touched(shards, brought.changed)
+    fresh = write_studies(root, shards, redone, made)
+    before = pq.read_table(directory / INVENTORY / STUDIES / DISAGREEING)
+    kept = before.filter(pc.invert(pc.is_in(before.column("study_uid"), value_set=redone)))
+    return pa.concat_tables([kept, fresh]), Studies(made, former, redone)
+
+
+def _write_table(
     folder: Path,
-    former: Path,
-    studies: Iterable[Study],
+    unfinished: Path,
+    studies: Studies,
     records: Sequence[ClinicalRecord],
     loinc_map: LoincMap | None,
-) -> tuple[Harmonised, tuple[str, ...]]:
-    """Write the studies into a new catalog: harmonised, each patient under one id, with records.
-
-    ``former`` is the catalog before. Gives the counts of harmonisation, and notes for the steward.
-    """
-    harmoniser, meeting = Harmoniser(records, loinc_map), Meeting(records)
-    gathered = folder / FORMER
-    write_studies(gathered, map(harmoniser.study, map(meeting.study, studies)))
-    kept = link(gathered, records)
-    doubted = write_doubts(folder / DOUBTS, gathered)
-    findings = {name for record in records for name in record.findings}
-    write_parts(folder, former, findings, study_tables(read_studies(gathered), kept, findings))
-    gathered.unlink()
-    harmonised = harmoniser.found()
-    if loinc_map is not None:
-        (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
-    return harmonised, (*doubted, *meeting.told(), *summary(harmonised, loinc_map))
+) -> tuple[Joining, tuple[str, ...]]:
+    """Write the table of studies and the list of doubts; give the summary of these."""
+    joining, doubts = Joining(records, loinc_map), DoubtList(unfinished)
+    for some in studies.met():
+        joining.meet(some)
+    joining.all_met()
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    write_parts(folder, studies, joining, doubts)
+    return joining, doubts.write(folder / DOUBTS)
 
 
 def _inventories(directory: Path) -> tuple[list[Path], Path]:

@@ -7,18 +7,30 @@ table infers. Whatever disagrees is counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from cohort_selection.catalog.loinc import LoincMap, Term, plain
-from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import is_unknown
-from cohort_selection.dicom.studies import Study
-from cohort_selection.study_table.study_values import by_study, disagreements
+from cohort_selection.coded import distinct, of_arrow
+from cohort_selection.patients.disagreements import disagreements
+from cohort_selection.study_table.schema import FINDING
+from cohort_selection.study_table.study_rows import Met
 
 TABLE, HEADER, MAP = "clinical table", "header", "mapping table"
 _SHOWN = 5
 _TERM = ("loinc_long_common_name", "loinc_method", "loinc_system", "loinc_contrast")
+_SAID = ("study_description", "loinc_code", *_TERM)
+_OF_HEADER = ("modality", "description", "loinc")
+HARMONISED = (
+    "description", "loinc", "loinc_name", "loinc_method", "loinc_system", "loinc_contrast",
+)  # fmt: skip
+"""The columns that are harmonised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,61 +90,107 @@ class Harmonised:
     conflicts: tuple[Conflict, ...]
 
 
-class Harmoniser:
-    """Gives each study its LOINC term and counts terms, conflicts and missing ones."""
+class _Outcome(NamedTuple):
+    """What comes of what header, clinical table and mapping table say together."""
 
-    def __init__(self, records: Iterable[ClinicalRecord], loinc_map: LoincMap | None) -> None:
-        """Take what the clinical tables say, and a mapping table if there is one."""
-        self._record = by_study(records)
+    texts: tuple[str, ...]  # in the order of HARMONISED
+    pair: tuple[str, str]
+    coded: bool
+    mapped: bool
+    conflicts: tuple[tuple[str, str, str, str], ...]
+
+
+class Harmoniser:
+    """Gives each study its LOINC term and counts terms, conflicts and missing ones.
+
+    Studies come some at a time, as tables by study UID of what headers say.
+    """
+
+    def __init__(self, loinc_map: LoincMap | None) -> None:
+        """Take a mapping table if there is one."""
         self._map = loinc_map
         self._counts: Counter[str] = Counter()
         self._pairs: Counter[tuple[str, str]] = Counter()
-        self._spelled: dict[tuple[str, str], str] = {}
+        self._spelled: dict[tuple[str, str], tuple[str, str]] = {}
         self._conflicts: Counter[tuple[str, str, str, str]] = Counter()
+        self._first: dict[tuple[str, str, str, str], tuple[str, int]] = {}
 
-    def study(self, study: Study) -> Study:
-        """The study with the code that is believed, and what the code says."""
-        record = self._record(study)
-        self._counts["studies"] += 1
-        if record is not None:
-            self._counts["compared"] += 1
-            self._counts.update(disagreements(study, record))
-        said = {} if record is None else record.findings
-        description = study.description or said.get("study_description", "")
-        term = self._map.term(study.modality, description) if self._map is not None else None
-        key = study.modality, plain(description)
-        self._pairs[key] += 1
-        self._spelled.setdefault(key, description)
+    def columns(self, studies: pa.Table, met: Met) -> dict[str, pa.Array]:
+        """The code that is believed and what it says, by the names of ``HARMONISED``."""
+        outcomes, number = self._outcomes(studies, met)
+        return {
+            name: pa.array([each.texts[k] for each in outcomes], pa.string()).take(pa.array(number))
+            for k, name in enumerate(HARMONISED)
+        }
+
+    def count(self, studies: pa.Table, met: Met) -> None:
+        """Count studies with their records."""
+        self._counts["studies"] += studies.num_rows
+        self._counts["compared"] += int(np.count_nonzero(met.place >= 0))
+        for name, differ in disagreements(studies, met).items():
+            self._counts[name] += int(np.count_nonzero(differ))
+        outcomes, number = self._outcomes(studies, met)
+        counts = np.bincount(number, minlength=len(outcomes)).tolist()
+        first = np.zeros(len(outcomes), np.int64)
+        first[number[::-1]] = np.arange(len(number))[::-1]
+        uids = studies.column("study_uid").take(pa.array(first)).to_pylist()
+        for each, n, uid in zip(outcomes, counts, uids, strict=True):
+            self._counts["coded"] += n * each.coded
+            self._counts["mapped"] += n * each.mapped
+            self._pairs[each.pair] += n
+            spelled = uid, each.texts[0]
+            self._spelled[each.pair] = min(spelled, self._spelled.get(each.pair, spelled))
+            for place, conflict in enumerate(each.conflicts):
+                self._conflicts[conflict] += n
+                met_at = uid, place
+                self._first[conflict] = min(met_at, self._first.get(conflict, met_at))
+
+    def _outcomes(self, studies: pa.Table, met: Met) -> tuple[list[_Outcome], NDArray[np.int64]]:
+        """One outcome for all studies of which the same is said, and its number, (studies,)."""
+        said = [name for name in _SAID if name in met.among.findings]
+        of_record = met.rows([FINDING + name for name in said])
+        columns = {name: of_arrow(studies.column(name)) for name in _OF_HEADER}
+        for name in said:
+            columns[FINDING + name] = of_arrow(of_record.column(FINDING + name))
+        number: NDArray[np.int64] = np.zeros(studies.num_rows, np.int64)
+        first: NDArray[np.int64] = np.zeros(min(studies.num_rows, 1), np.int64)
+        for column in columns.values():
+            first, number = distinct(number * len(column.levels) + column.codes)
+        outcomes = []
+        for row in first.tolist():
+            modality, description, loinc = (columns[name][row] for name in _OF_HEADER)
+            findings = {name: columns[FINDING + name][row] for name in said}
+            outcomes.append(self._outcome(modality, description, loinc, findings))
+        return outcomes, number
+
+    def _outcome(
+        self, modality: str, description: str, loinc: str, said: Mapping[str, str]
+    ) -> _Outcome:
+        description = description or said.get("study_description", "")
+        term = self._map.term(modality, description) if self._map is not None else None
         stated = said.get("loinc_code", "")
         codes = {
             TABLE: "" if is_unknown(stated) else stated,
-            HEADER: study.loinc,
+            HEADER: loinc,
             MAP: "" if term is None else term.code,
         }
         found = [(code, source) for source, code in codes.items() if code]
-        self._counts["coded"] += bool(found)
-        self._counts["mapped"] += term is not None
-        self._conflicts.update(
-            (*found[0], *other) for other in found[1:] if other[0] != found[0][0]
-        )
-        if not found:
-            return replace(study, description=description)
-        code, source = found[0]
-        known = Term(code) if self._map is None else self._map.of_code(code)
-        own = [said.get(name, "") if source == TABLE else "" for name in _TERM]
-        from_map = (known.name, known.method, known.system, known.contrast)
-        name, method, system, contrast = (
-            inferred if is_unknown(text) else text
-            for text, inferred in zip(own, from_map, strict=True)
-        )
-        return replace(
-            study,
-            description=description,
-            loinc=code,
-            loinc_name=name,
-            loinc_method=method,
-            loinc_system=system,
-            loinc_contrast=contrast,
+        texts = [""] * len(_TERM)
+        code, source = found[0] if found else ("", "")
+        if found:
+            known = Term(code) if self._map is None else self._map.of_code(code)
+            own = [said.get(name, "") if source == TABLE else "" for name in _TERM]
+            from_map = (known.name, known.method, known.system, known.contrast)
+            texts = [
+                inferred if is_unknown(text) else text
+                for text, inferred in zip(own, from_map, strict=True)
+            ]
+        return _Outcome(
+            (description, code, *texts),
+            (modality, plain(description)),
+            coded=bool(found),
+            mapped=term is not None,
+            conflicts=tuple((*found[0], *other) for other in found[1:] if other[0] != code),
         )
 
     def found(self) -> Harmonised:
@@ -140,7 +198,7 @@ class Harmoniser:
         unmapped: list[Pair] = []
         ambiguous: list[Pair] = []
         for key, studies in sorted(self._pairs.items(), key=lambda item: (-item[1], item[0])):
-            pair = Pair(key[0], self._spelled[key], studies)
+            pair = Pair(key[0], self._spelled[key][1], studies)
             if self._map is not None and self._map.ambiguous(pair.modality, pair.description):
                 ambiguous.append(pair)
             if self._map is not None and self._map.term(pair.modality, pair.description) is None:
@@ -158,7 +216,12 @@ class Harmoniser:
             pairs_mapped=len(self._pairs) - len(unmapped) if self._map is not None else 0,
             unmapped=tuple(unmapped),
             ambiguous=tuple(ambiguous),
-            conflicts=tuple(Conflict(*key, n) for key, n in self._conflicts.most_common()),
+            conflicts=tuple(
+                Conflict(*key, n)
+                for key, n in sorted(
+                    self._conflicts.items(), key=lambda item: (-item[1], self._first[item[0]])
+                )
+            ),
         )
 
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
-from heapq import merge
-from itertools import groupby, islice
+from itertools import islice
 from multiprocessing import get_context
-from operator import itemgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -27,38 +22,32 @@ from numpy.typing import NDArray
 
 from cohort_selection.catalog.reader_version import reader, readers
 from cohort_selection.dicom.elements import compile_walk
-from cohort_selection.dicom.header import Described, Header, describe
-from cohort_selection.dicom.studies import (
-    Quarantined,
-    Study,
-    below,
-    count_below,
-    entries_below,
-    one_study,
-)
+from cohort_selection.dicom.header import Described, describe
+from cohort_selection.dicom.studies import below, count_below, entries_below
 
 _SHARD_ROWS = 8192
 _BLOCK = 512  # files that one worker gets at a time, at most
 _COMPARED = 8  # blocks of files that are compared at once
-_RUN_ROWS = 1 << 15  # rows that are sorted in memory at once
+_MOST_CHANGED = 1 << 18  # lines; where more changed, every study is worked out again
 _WORTH_A_POOL = 2000  # files; below that, starting processes takes longer than reading
 _WORTH_COMPILING = 15_000  # files that a process has read; from there compiled code pays
 
 _STATE = [("key", pa.binary()), ("size", pa.int64()), ("modified", pa.int64())]
 _STATE += [("changed", pa.int64())]
-_TEXTS = tuple(name for name in Described._fields if name not in {"age", "fields"})
+TEXTS = tuple(name for name in Described._fields if name not in {"age", "fields"})
 _SAID = pa.schema(
     [
         ("reason", pa.string()),
-        *((name, pa.string()) for name in _TEXTS),
+        *((name, pa.string()) for name in TEXTS),
         ("age", pa.int16()),
         ("fields", pa.string()),  # packed: the same text for most files of a device
     ]
 )
-_SCHEMA = pa.schema([*_STATE, *_SAID])
+LINE = pa.schema([*_STATE, *_SAID])
+"""One line of a shard; the key is the path in bytes, NUL for slash."""
 
+_WHOSE = ["study_uid", "instance_uid"]
 _Row = tuple[object, ...]
-"""One line of a shard, in the order of the schema; the key is the path in bytes, NUL for slash."""
 
 
 class ReaderDied(ValueError):
@@ -67,11 +56,16 @@ class ReaderDied(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What one update did."""
+    """What one update did.
+
+    ``changed`` has study and instance UID of each image that is new, changed or gone since the last
+    of the inventories that were known; None where these are too many to be held.
+    """
 
     n_files: int
     n_read: int
     n_unchanged: int
+    changed: pa.Table | None
 
 
 def bring_up_to_date(
@@ -86,9 +80,9 @@ def bring_up_to_date(
 
     A file with the size and the times that it has in one of the inventories ``known`` is not read
     again.  Finished shards survive a kill: name their folder in ``known`` and the next run goes on
-    from there.  The order of lines is that of the paths, whatever the number of ``workers``
-    (processes; None for one a processor).  Memory does not grow with the number of files, only
-    with the largest single folder.
+    from there; the catalog's own comes last.  The order of lines is that of the paths, whatever the
+    number of ``workers`` (processes; None for one a processor).  Memory does not grow with the
+    number of files, only with the largest single folder.
 
     Raises ``ReaderDied`` where one of the processes is killed; what was read is written first.
     """
@@ -97,8 +91,9 @@ def bring_up_to_date(
     shards.mkdir(parents=True)
     n_read = done = n_shards = n_buffered = 0
     buffered: list[pa.Table] = []
+    changes = _Changes()
     try:
-        for lines, read in _blocks(root, known, workers or os.cpu_count() or 1):
+        for lines, read in _blocks(root, known, changes, workers or os.cpu_count() or 1):
             buffered.append(lines)
             n_buffered += lines.num_rows
             n_read += read
@@ -117,64 +112,38 @@ def bring_up_to_date(
     finally:
         if buffered:
             _write_shard(shards / f"{n_shards:06d}.parquet", buffered)
-    return Brought(n_files=done, n_read=n_read, n_unchanged=done - n_read)
+    return Brought(n_files=done, n_read=n_read, n_unchanged=done - n_read, changed=changes.found())
 
 
-def studies_and_quarantine(
-    root: Path, shards: Path
-) -> tuple[Iterator[Study], Callable[[], Iterator[Quarantined]]]:
-    """The inventory's studies, by study UID, and, once these are consumed, its quarantine by path.
+class _Changes:
+    """Whose lines changed since the catalog's inventory, as long as they are few."""
 
-    Equal to ``dicom.index`` of the same folder, but sorted on disk: memory holds a fixed number of
-    lines, 24 bytes a file for the search for repeated images, and what disagrees.
-    """
-    root = root.resolve()
-    disagreeing: list[tuple[bytes, Quarantined]] = []
+    def __init__(self) -> None:
+        self._tables: list[pa.Table] = [LINE.empty_table().select(_WHOSE)]
+        self._count = 0
 
-    def studies() -> Iterator[Study]:
-        shared = _instances_in_two_studies(shards)
-        with TemporaryDirectory(prefix="sequestra-sort-") as folder:
-            by_study = groupby(_sorted_images(shards, Path(folder)), key=itemgetter(_STUDY))
-            for _, rows in by_study:
-                members = [_header(root, row) for row in rows]
-                study, out = one_study(members, shared)
-                disagreeing.extend((os.fsencode(item.path), item) for item in out)
-                if study is not None:
-                    yield study
+    def add(self, lines: pa.Table) -> None:
+        images = lines.select(_WHOSE).drop_null()
+        self._count += images.num_rows
+        if images.num_rows and self._count <= _MOST_CHANGED:
+            self._tables.append(images)
 
-    def quarantine() -> Iterator[Quarantined]:
-        own = (
-            (os.fsencode(path), Quarantined(path, str(row[_REASON])))
-            for row in _rows(sorted(shards.glob("*.parquet")))
-            if row[_REASON] is not None
-            for path in (_path(root, row),)
-        )
-        # Slash as NUL: the order of the shards, which is that of the paths' parts.
-        for _, item in merge(
-            own,
-            sorted(disagreeing, key=lambda pair: pair[0].replace(b"/", b"\0")),
-            key=lambda pair: pair[0].replace(b"/", b"\0"),
-        ):
-            yield item
-
-    return studies(), quarantine
-
-
-_KEY, _SIZE, _MODIFIED, _CHANGED, _REASON = range(5)
-_STUDY = _SCHEMA.get_field_index("study_uid")
-_FIRST_TEXT = 5
+    def found(self) -> pa.Table | None:
+        return pa.concat_tables(self._tables) if self._count <= _MOST_CHANGED else None
 
 
 # Reading
 
 
-def _blocks(root: Path, known: Sequence[Path], workers: int) -> Iterator[tuple[pa.Table, int]]:
+def _blocks(
+    root: Path, known: Sequence[Path], changes: _Changes, workers: int
+) -> Iterator[tuple[pa.Table, int]]:
     """Lines of the inventory in order, block by block, and how many of them were read now."""
     with ExitStack() as stack:
         pool: ProcessPoolExecutor | None = None
         n_to_read = 0
         waiting: deque[tuple[_Compared, Future[pa.RecordBatch] | pa.RecordBatch]] = deque()
-        for block in _compared(root, known):
+        for block in _compared(root, known, changes):
             if pool is None and workers > 1 and n_to_read >= _WORTH_A_POOL:
                 pool = stack.enter_context(
                     ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
@@ -185,43 +154,49 @@ def _blocks(root: Path, known: Sequence[Path], workers: int) -> Iterator[tuple[p
             else:
                 waiting.append((block, pool.submit(read_all, os.fsencode(root), block.unread)))
             if pool is None or len(waiting) > 2 * workers:
-                yield _filled(*waiting.popleft())
+                yield _filled(*waiting.popleft(), changes)
         while waiting:
-            yield _filled(*waiting.popleft())
+            yield _filled(*waiting.popleft(), changes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
     """Files beside what is known of them.
 
-    ``source`` (files,) are rows of ``known``, -1 for a file that must be read. ``states`` has the
-    columns key, size, modified, changed. ``unread`` are key and problem of what must be read.
+    ``source`` (files,) are rows of ``known``, -1 for a file that must be read; those before
+    ``n_other`` are not of the catalog's inventory. ``states`` has the columns key, size, modified,
+    changed. ``unread`` are key and problem of what must be read.
     """
 
     states: list[pa.Array]
     known: pa.Table
     source: NDArray[np.int64]
+    n_other: int
     unread: list[tuple[bytes, str | None]]
 
 
 def _filled(
-    block: _Compared, found: Future[pa.RecordBatch] | pa.RecordBatch
+    block: _Compared, found: Future[pa.RecordBatch] | pa.RecordBatch, changes: _Changes
 ) -> tuple[pa.Table, int]:
     fresh = found.result() if isinstance(found, Future) else found
     source, n_read = block.source, len(block.unread)
-    if not n_read and np.array_equal(source, np.arange(block.known.num_rows)):
+    if not (n_read or block.n_other) and np.array_equal(source, np.arange(block.known.num_rows)):
         return block.known, 0
     new = np.flatnonzero(source < 0)
+    not_of_catalog = source < block.n_other
     states = [column.take(pa.array(new)) for column in block.states]
     lines = pa.concat_tables(
-        [block.known, pa.table([*states, *fresh.columns], schema=_SCHEMA)]
+        [block.known, pa.table([*states, *fresh.columns], schema=LINE)]
     ).combine_chunks()
     source = source.copy()
     source[new] = block.known.num_rows + np.arange(len(new))
-    return lines.take(pa.array(source)), n_read
+    filled = lines.take(pa.array(source))
+    if not_of_catalog.any():
+        changes.add(filled.filter(pa.array(not_of_catalog)))
+    return filled, n_read
 
 
-def _compared(root: Path, known: Sequence[Path]) -> Iterator[_Compared]:
+def _compared(root: Path, known: Sequence[Path], changes: _Changes) -> Iterator[_Compared]:
     """Blocks of the files below ``root``, with the lines that are known of them."""
     inventories = [_Known(folder) for folder in known]
     entries = entries_below(root)
@@ -232,21 +207,29 @@ def _compared(root: Path, known: Sequence[Path]) -> Iterator[_Compared]:
             for column, (_, kind) in zip((keys, sizes, modified, changed), _STATE, strict=True)
         ]
         source = np.full(len(block), -1, np.int64)
-        lines: list[pa.Table] = [_SCHEMA.empty_table()]
-        before = 0
+        lines: list[pa.Table] = [LINE.empty_table()]
+        n_other = n_known = 0
         for inventory in inventories:
             there = inventory.until(keys[-1])
             found = _same(states, there)
-            source = np.where(found < 0, source, found + before)
+            source = np.where(found < 0, source, found + n_known)
             lines.append(there)
-            before += there.num_rows
+            n_other, n_known = n_known, n_known + there.num_rows
+        gone = np.ones(n_known - n_other, np.bool_)
+        gone[source[source >= n_other] - n_other] = False
+        if gone.any():
+            changes.add(lines[-1].filter(pa.array(gone)))
         together = pa.concat_tables(lines).combine_chunks()
         step = _BLOCK if np.count_nonzero(source < 0) > _BLOCK else len(block)
         for start in range(0, len(block), step):
             here = slice(start, start + step)
             new = (start + np.flatnonzero(source[here] < 0)).tolist()
             unread = [(keys[k], problems[k]) for k in new]
-            yield _Compared([each[here] for each in states], together, source[here], unread)
+            yield _Compared(
+                [each[here] for each in states], together, source[here], n_other, unread
+            )
+    for left in inventories[-1].rest() if inventories else ():
+        changes.add(left)
 
 
 def _same(states: Sequence[pa.Array], known: pa.Table) -> NDArray[np.int64]:
@@ -269,7 +252,7 @@ class _Known:
 
     def __init__(self, folder: Path) -> None:
         """Begin with its first line."""
-        self._tables = map(pq.read_table, _valid_shards(folder))
+        self._tables = map(pq.read_table, valid_shards(folder))
         self._left = self._next()
 
     def _next(self) -> pa.Table | None:
@@ -278,7 +261,7 @@ class _Known:
 
     def until(self, last: bytes) -> pa.Table:
         """The lines up to the key ``last``, among those not yet given."""
-        given: list[pa.Table] = [_SCHEMA.empty_table()]
+        given: list[pa.Table] = [LINE.empty_table()]
         while self._left is not None:
             keys = self._left.column("key")
             end = bisect_right(range(len(keys)), last, key=lambda k: keys[k].as_py())
@@ -287,6 +270,12 @@ class _Known:
             if end < len(keys):
                 break
         return pa.concat_tables(given)
+
+    def rest(self) -> Iterator[pa.Table]:
+        """The lines not yet given."""
+        while self._left is not None:
+            yield self._left
+            self._left = self._next()
 
 
 _n_read_here = 0
@@ -331,7 +320,7 @@ def _write_shard(path: Path, lines: Sequence[pa.Table]) -> None:
     unfinished.rename(path)
 
 
-def _valid_shards(folder: Path) -> list[Path]:
+def valid_shards(folder: Path) -> list[Path]:
     """Shards of ``folder`` that this reader wrote, up to the first that cannot be read."""
     valid: list[Path] = []
     for path in sorted(folder.glob("*.parquet")):
@@ -345,95 +334,9 @@ def _valid_shards(folder: Path) -> list[Path]:
     return valid
 
 
-def _rows(shards: Iterable[Path]) -> Iterator[_Row]:
-    for path in shards:
-        yield from _lines(pq.ParquetFile(path))
-
-
-def _lines(file: pq.ParquetFile) -> Iterator[_Row]:
-    with file:
-        for batch in file.iter_batches(batch_size=2048):
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-
-
-def _path(root: Path, row: _Row) -> Path:
-    key = row[_KEY]
-    assert isinstance(key, bytes)
-    return root / os.fsdecode(below(key))
-
-
 # No text of a header holds these two: they count as blanks, and blanks were made one.
-_NEXT, _IS = "\x1e", "\x1f"
+NEXT, IS = "\x1e", "\x1f"
 
 
 def _packed(fields: Mapping[str, str]) -> str:
-    return _NEXT.join(map(_IS.join, fields.items()))
-
-
-@lru_cache(maxsize=4096)
-def _unpacked(text: str) -> Mapping[str, str]:
-    pairs = (part.partition(_IS) for part in text.split(_NEXT) if part)
-    return {name: value for name, _, value in pairs}
-
-
-def _header(root: Path, row: _Row) -> Header:
-    *texts, age, fields = row[_FIRST_TEXT:]
-    described = dict(zip(_TEXTS, map(str, texts), strict=True))
-    return Header(
-        path=_path(root, row),
-        age=age if isinstance(age, int) else None,
-        fields=_unpacked(str(fields)),
-        **described,
-    )
-
-
-# Sorting on disk
-
-
-def _instances_in_two_studies(shards: Path) -> frozenset[str]:
-    """Instance UIDs that stand under more than one study."""
-    hashes: list[np.ndarray[tuple[int], np.dtype[np.uint64]]] = []
-    for path in sorted(shards.glob("*.parquet")):
-        column = pq.read_table(path, columns=["instance_uid"]).column(0).to_pylist()
-        hashes.append(np.array([_hash(text) for text in column if text is not None], np.uint64))
-    if not hashes:
-        return frozenset()
-    values, counts = np.unique(np.concatenate(hashes), return_counts=True)
-    repeated = set(values[counts > 1].tolist())
-    if not repeated:
-        return frozenset()
-    studies: dict[str, set[str]] = {}
-    for path in sorted(shards.glob("*.parquet")):
-        table = pq.read_table(path, columns=["instance_uid", "study_uid"])
-        for instance, study in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            if instance is not None and _hash(instance) in repeated:
-                studies.setdefault(instance, set()).add(study)
-    return frozenset(instance for instance, found in studies.items() if len(found) > 1)
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def _sorted_images(shards: Path, folder: Path) -> Iterator[_Row]:
-    """Lines of the images, by study UID and path; sorted in runs that are merged from disk."""
-    runs: list[Path] = []
-    gathered: list[pa.Table] = []
-
-    def sort_run() -> None:
-        table = pa.concat_tables(gathered).sort_by(
-            [("study_uid", "ascending"), ("key", "ascending")]
-        )
-        runs.append(folder / f"{len(runs)}.parquet")
-        pq.write_table(table, runs[-1], row_group_size=4096)
-        gathered.clear()
-
-    for path in sorted(shards.glob("*.parquet")):
-        table = pq.read_table(path)
-        gathered.append(table.filter(table.column("reason").is_null()))
-        if sum(part.num_rows for part in gathered) >= _RUN_ROWS:
-            sort_run()
-    if gathered:
-        sort_run()
-    streams = [_lines(pq.ParquetFile(path)) for path in runs]
-    return merge(*streams, key=itemgetter(_STUDY, _KEY))
+    return NEXT.join(map(IS.join, fields.items()))

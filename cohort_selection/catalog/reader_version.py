@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "1840e97e6f19f5ce35e2634a2513d1f78ab1c042739821eeab4d8b8b394e40c7": (
+    "16e22cd62c6d35dea358054523aaa91c158fb2dab403d7e460c920be80ef5281": (
         "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
     ),
 }

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Protocol
 from zlib import crc32
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cohort_selection.ages import OLDEST, years
 from cohort_selection.clinical.vocabulary import NOT_REPORTED, TOP_CODED, ClinicalError, is_unknown
@@ -136,7 +132,7 @@ _PLACEHOLDERS = frozenset(
 )
 _NO_STUDY = date(1901, 1, 1)  # what RSNA's radiographs all have; somebody may be born that day
 _APART = timedelta(days=31)
-_DAYS_A_YEAR = 365.25
+DAYS_A_YEAR = 365.25
 
 
 @lru_cache(maxsize=4096)
@@ -247,77 +243,6 @@ def of_study(members: Sequence[Stated]) -> Person:
 def _agree(ages: Sequence[int]) -> bool:
     """Whether ages can be one age: a year apart, or all of them high enough to be withheld."""
     return not ages or max(ages) - min(ages) <= 1 or min(ages) >= TOP_CODED - 1
-
-
-class PatientDoubts:
-    """Finds patients whose studies contradict each other, in 32 bytes a study."""
-
-    def __init__(self) -> None:
-        """Begin with no study."""
-        self._patients: list[NDArray[np.uint64]] = []
-        self._said: list[NDArray[np.int64]] = []  # sex, birth date, day of birth by age
-
-    def add(self, studies: Iterable[tuple[str, str, str, str, int | None]]) -> None:
-        """Take studies as (patient id, sex, born, acquired, age)."""
-        rows = list(studies)
-        self._patients.append(np.array([_hash(row[0]) for row in rows], np.uint64))
-        self._said.append(
-            np.array([_numbers(*row[1:]) for row in rows], np.int64).reshape(len(rows), 3)
-        )
-
-    def found(self) -> Callable[[str], tuple[Doubt, ...]]:
-        """A function from a patient's id to the doubts of that patient."""
-        if not self._patients:
-            return lambda _: ()
-        keys, said = np.concatenate(self._patients), np.concatenate(self._said)
-        contradicted = {
-            doubt: frozenset(_spread(keys, said[:, k], most).tolist())
-            for k, (doubt, most) in enumerate(
-                (
-                    (Doubt.SEXES_OF_PATIENT, 0),
-                    (Doubt.BIRTH_DATES_OF_PATIENT, 0),
-                    (Doubt.AGES_OF_PATIENT, round(2 * _DAYS_A_YEAR)),
-                )
-            )
-        }
-        if not any(contradicted.values()):
-            return lambda _: ()
-
-        def of(patient: str) -> tuple[Doubt, ...]:
-            key = _hash(patient)
-            return tuple(doubt for doubt, keys in contradicted.items() if key in keys)
-
-        return of
-
-
-_UNSAID = np.iinfo(np.int64).min
-_SEXES = ("Female", "Male", "Other")
-
-
-def _numbers(sex: str, born: str, acquired: str, age: int | None) -> tuple[int, int, int]:
-    birth = _UNSAID
-    if acquired and age is not None and age < TOP_CODED - 1:
-        birth = date.fromisoformat(acquired).toordinal() - round(age * _DAYS_A_YEAR)
-    return (
-        _SEXES.index(sex) if sex in _SEXES else _UNSAID,
-        int(born, 16) if born else _UNSAID,
-        birth,
-    )
-
-
-def _spread(keys: NDArray[np.uint64], said: NDArray[np.int64], most: int) -> NDArray[np.uint64]:
-    """The keys whose values lie more than ``most`` apart."""
-    known = said != _UNSAID
-    keys, said = keys[known], said[known]
-    order = np.lexsort((said, keys))
-    keys, said = keys[order], said[order]
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.array([], int)
-    ends = np.r_[starts[1:], len(keys)] - 1 if len(keys) else starts
-    return keys[starts][said[ends] - said[starts] > most]
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def lines(counts: Mapping[Doubt, int], n_studies: int, listed_in: str) -> tuple[str, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,14 @@ from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.coded import Coded, numbered, numbered_lists, of_arrow
 from cohort_selection.dicom.keywords import HEADER_FIELDS
-from cohort_selection.study_table.schema import FINDING, OF_STUDY, TEXTS, schema
+from cohort_selection.study_table.schema import FINDING, schema
+from cohort_selection.study_table.study_rows import study_tables
 from cohort_selection.study_table.study_values import (
     NAMES,
     NEGATIVE_DAYS,
     OF_IMAGES,
     POSITIVE_DAYS,
     Values,
-    by_study,
     parts,
     said_by_cell,
     said_by_images,
@@ -36,9 +35,7 @@ if TYPE_CHECKING:
     from cohort_selection.dicom.studies import Study
 
 _UNKNOWN_AGE = -1
-_AT_ONCE = 4096  # studies of one table, as they are written
 OF_THE_RECORD = ("race", "ethnicity", "site")
-STUDY_NAMES = tuple(name for name, kind in OF_STUDY if kind != TEXTS)
 Columns = Callable[[Sequence[str]], pa.Table]
 """Reads columns of the table of studies by their names."""
 At = Callable[[Sequence[str], NDArray[np.integer]], pa.Table]
@@ -87,7 +84,8 @@ class Commons:
         records = list(records)
         findings = tuple(sorted({name for record in records for name in record.findings}))
         empty = schema(findings).empty_table()
-        table = pa.concat_tables([empty, *study_tables(studies, records, findings)])
+        tables = study_tables(studies, records, findings)
+        table = pa.concat_tables([empty, *tables], promote_options="default")
         return cls(len(studies), findings, table.select)
 
     @property
@@ -235,43 +233,3 @@ def _known(codes: NDArray[np.integer], values: Iterable[Values]) -> Known:
 def _stated(text: str) -> Values:
     text = plain(text)
     return Values(() if text in {"", NOT_REPORTED} else (text,))
-
-
-def study_tables(
-    studies: Iterable[Study], records: Iterable[ClinicalRecord], findings: Iterable[str]
-) -> Iterator[pa.Table]:
-    """Studies joined to their clinical records, in the columns of the table, some at a time."""
-    find, columns = by_study(records), schema(findings)
-    remaining = iter(studies)
-    while some := list(islice(remaining, _AT_ONCE)):
-        yield _table(some, [find(study) for study in some], columns)
-
-
-def _table(
-    studies: Sequence[Study], records: Sequence[ClinicalRecord | None], columns: pa.Schema
-) -> pa.Table:
-    found: dict[str, Sequence[object]] = {
-        **{name: [getattr(study, name) for study in studies] for name in STUDY_NAMES},
-        "files": [[str(path) for path in study.files] for study in studies],
-        "images": [len(study.files) for study in studies],
-        "doubts": [study.doubts for study in studies],
-        "recorded": [record is not None for record in records],
-        "record.tests": [record and [asdict(test) for test in record.tests] for record in records],
-    }
-    for name in {name for study in studies for name in study.fields}:
-        found[name] = [study.fields.get(name) for study in studies]
-    for name in ("age", "sex", *OF_THE_RECORD):
-        found[f"record.{name}"] = [record and getattr(record, name) for record in records]
-    for column in columns.names:
-        if column.startswith(FINDING):
-            name = column.removeprefix(FINDING)
-            found[column] = [record and record.findings.get(name) for record in records]
-    return pa.table(
-        [
-            pa.array(found[field.name], field.type)
-            if field.name in found
-            else pa.nulls(len(studies), field.type)
-            for field in columns
-        ],
-        schema=columns,
-    )

@@ -24,7 +24,9 @@ ROWS = 1 << 18
 
 _GROUP = 1 << 16  # studies that are read at once
 _MARKS = {"sequestra.version": str(VERSION), "sequestra.linked": "yes"}
-_NO_CODES = frozenset({"study_uid", "patient_id", "files"})  # each study has another
+_NO_CODES = frozenset(
+    {"study_uid", "patient_id", "header.patient_id", "files"}
+)  # each study has another
 _CODES = pa.dictionary(pa.int32(), pa.string())
 _MOST_WORDS = 1 << 26  # bytes of distinct texts, beyond which Parquet gives up its dictionary
 
@@ -81,11 +83,11 @@ class Parts:
         back[order] = np.arange(len(order))
         return _unified(pa.concat_tables(found)).take(pa.array(back))
 
-    def groups(self, part: Part, names: Sequence[str]) -> Iterator[pa.Table]:
-        """These columns of one part, some studies at a time."""
-        with _named(self.folder, part), self._opened(part, names) as file:
+    def groups(self, part: Part, names: Sequence[str], *, coded: bool = True) -> Iterator[pa.Table]:
+        """These columns of one part, some studies at a time; texts as codes, or as they are."""
+        with _named(self.folder, part), self._opened(part, names, coded=coded) as file:
             for group in range(file.num_row_groups):
-                yield self._group(file, group, names)
+                yield self._group(file, group, names, coded=coded)
 
     def _picked(
         self, part: Part, names: Sequence[str], rows: NDArray[np.integer]
@@ -100,21 +102,29 @@ class Parts:
                     yield self._group(file, group, names).take(here)
                 start, done = end, until
 
-    def _opened(self, part: Part, names: Sequence[str]) -> pq.ParquetFile:
+    def _opened(self, part: Part, names: Sequence[str], *, coded: bool = True) -> pq.ParquetFile:
+        columns = pa.schema(map(schema(self.findings).field, names))
         return pq.ParquetFile(
             self.folder / FOLDER / part.name,
-            read_dictionary=_code_paths(pa.schema(map(schema(self.findings).field, names))),
+            read_dictionary=_code_paths(columns) if coded else None,
             page_checksum_verification=True,
         )
 
-    def _group(self, file: pq.ParquetFile, group: int, names: Sequence[str]) -> pa.Table:
+    def _group(
+        self, file: pq.ParquetFile, group: int, names: Sequence[str], *, coded: bool = True
+    ) -> pa.Table:
         read = file.read_row_group(group, columns=list(names))
-        return pa.table([read.column(name) for name in names], schema=self._schema(names))
+        columns = self._schema(names, coded=coded)
+        return pa.table(
+            [read.column(name).cast(columns.field(name).type) for name in names], schema=columns
+        )
 
-    def _schema(self, names: Sequence[str]) -> pa.Schema:
+    def _schema(self, names: Sequence[str], *, coded: bool = True) -> pa.Schema:
         """The columns as they are read."""
         whole = schema(self.findings)
-        return pa.schema([_as_codes(whole.field(name)) for name in names])
+        return pa.schema(
+            [_as_codes(whole.field(name)) if coded else whole.field(name) for name in names]
+        )
 
 
 def read_parts(directory: Path) -> Parts:

@@ -57,17 +57,27 @@ OF_RECORD = (
 """What the clinical tables say of it; ``recorded`` is false and the rest null where nothing."""
 
 
+HEADER = "header."
+"""Before the name of a column that says what the header has where the catalog has another."""
+OTHERWISE = ("patient_id", "description", "loinc", "sex")
+"""Columns in which the catalog may say otherwise than the header."""
+
+
 def schema(findings: Iterable[str]) -> pa.Schema:
     """The table's columns, with one for each of the ``findings``.
 
     A header field is a list of its distinct values over the images, an empty one where an image
     does not say; null where none does.
     """
-    return pa.schema(
-        [
-            *OF_IMAGES,
-            *((name, TEXTS) for name in HEADER_FIELDS),
-            *OF_RECORD,
-            *((FINDING + name, pa.string()) for name in sorted(findings)),
-        ]
-    )
+    otherwise = [(HEADER + name, pa.string()) for name in OTHERWISE]
+    return pa.schema([*of_headers(), *otherwise, *of_records(findings)])
+
+
+def of_headers() -> pa.Schema:
+    """The columns that headers fill."""
+    return pa.schema([*OF_IMAGES, *((name, TEXTS) for name in HEADER_FIELDS)])
+
+
+def of_records(findings: Iterable[str]) -> pa.Schema:
+    """The columns that clinical tables fill."""
+    return pa.schema([*OF_RECORD, *((FINDING + name, pa.string()) for name in sorted(findings))])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cohort_selection.clinical.records import NOT_REPORTED, ClinicalRecord
-from cohort_selection.clinical.vocabulary import TOP_CODED, is_unknown
+from cohort_selection.clinical.vocabulary import is_unknown
 from cohort_selection.tables.cell_words import plain
 
 if TYPE_CHECKING:
@@ -50,24 +50,6 @@ class Values:
         return ("," if self.of_images else "|").join(self.texts) or NOT_REPORTED
 
 
-def disagreements(study: Study, record: ClinicalRecord) -> tuple[str, ...]:
-    """Of patient, sex and age, what the clinical table and the header say differently.
-
-    Ages may be a year apart: one counts from the index event, the other from the picture. An age
-    withheld as above 89 contradicts none above it.
-    """
-    found = []
-    if record.study_uid and record.patient_id not in {"", study.patient_id}:
-        found.append("patient")
-    if record.sex != study.sex and NOT_REPORTED not in {record.sex, study.sex}:
-        found.append("sex")
-    if record.age is not None and study.age is not None:
-        both_old = min(record.age, study.age) >= TOP_CODED
-        if abs(record.age - study.age) > 1 and not both_old:
-            found.append("age")
-    return tuple(found)
-
-
 def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRecord | None]:
     """A function that finds the record that speaks for a study: its own, else its patient's.
 
@@ -85,12 +67,14 @@ def by_study(records: Iterable[ClinicalRecord]) -> Callable[[Study], ClinicalRec
         own, patient = of_study.get(study.study_uid), of_patient.get(study.patient_id)
         if own is None or patient is None or own.patient_id:
             return own or patient
-        return _filled_up(own, patient)
+        return filled_up(own, patient)
 
     return find
 
 
-def _filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
+def filled_up(own: ClinicalRecord, patient: ClinicalRecord) -> ClinicalRecord:
+    """A study's own record that names no patient, with what its patient's says besides."""
+
     def said(text: str, otherwise: str) -> str:
         return otherwise if text == NOT_REPORTED else text
 

@@ -2,6 +2,6 @@
 
 **Replicate**: the cohort drawn again from itself, kept as weights of its cases.
 
-Order of reading: ``replicates``, ``sums``, ``bootstrap``, ``permutation``, ``kernels``,
-``rank_kernels``.
+Order of reading: ``replicates``, ``sums``, ``bootstrap``, ``permutation``,
+``mean_permutation``, ``kernels``, ``rank_kernels``.
 """

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from cohort_selection.catalog import appending, catalog
-from cohort_selection.catalog.appending import write_parts
 from cohort_selection.clinical.records import ClinicalRecord, CovidTest
 from cohort_selection.dicom.studies import Study
 from cohort_selection.study_table import parts as table
-from cohort_selection.study_table.commons import Commons, study_tables
+from cohort_selection.study_table.commons import Commons
 from cohort_selection.study_table.parts import FOLDER, LIST, CatalogError, read_parts
 from cohort_selection.study_table.schema import schema
 from tests.support.catalog_studies import content, studies_in, studies_of
 from tests.support.dicom_files import write
+from tests.support.study_by_study import write_catalog
 
 STUDY = Study(
     study_uid="1.2.3",
@@ -57,11 +57,7 @@ def written(
 ) -> Path:
     """A catalog of these studies, appended to the one that is in the folder."""
     fresh = folder.with_name(f"{folder.name}-fresh")
-    fresh.mkdir()
-    findings = {name for record in records for name in record.findings}
-    ordered = sorted(studies, key=lambda study: study.study_uid)
-    write_parts(fresh, folder, findings, study_tables(ordered, records, findings))
-    (fresh / catalog.QUARANTINE).write_text("path,reason\n")
+    write_catalog(fresh, folder, studies, records)
     if folder.exists():
         shutil.rmtree(folder)
     return fresh.rename(folder)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog.harmonisation import Harmoniser, Pair, agreement, coverage, report
+from cohort_selection.catalog.harmonisation import Harmonised, Pair, agreement, coverage, report
+from cohort_selection.catalog.joining import Joining
 from cohort_selection.catalog.loinc import HarmonisationError, LoincMap, Term, read_loinc_map
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
+from cohort_selection.study_table.study_rows import header_tables
+from tests.support.study_by_study import joined
 
 MAPPING = (
     "Modality\tStudyDescription\tLOINC code\tL-Long Common Name\n"
@@ -66,6 +69,16 @@ def record(
         tests=(),
         findings=findings,
     )
+
+
+def counted(
+    studies: Sequence[Study], records: Sequence[ClinicalRecord], loinc_map: LoincMap | None
+) -> Harmonised:
+    joining = Joining(records, loinc_map)
+    ordered = sorted(studies, key=lambda each: each.study_uid)
+    for rows in header_tables(ordered):
+        joining.meet(rows)
+    return joining.harmonised
 
 
 @pytest.fixture(scope="module")
@@ -231,15 +244,15 @@ def test_table_then_header_then_map_and_each_conflict_is_counted(tmp_path: Path)
         record("4", {"loinc_code": "36589-0"}),
         record("6", {"study_description": "XR PORT CHEST 1V", "loinc_code": "Not Reported"}),
     ]
-    harmoniser = Harmoniser(records, tables(tmp_path))
-    made = {each.study_uid: harmoniser.study(each) for each in studies}
-    assert [made[uid].loinc for uid in "123456"] == [
+    made = {str(row["study_uid"]): row for row in joined(studies, records, tables(tmp_path))}
+    assert [made[uid]["loinc"] for uid in "123456"] == [
         "36589-0", "36554-4", "36643-5", "36589-0", "", "36589-0",
     ]  # fmt: skip
-    assert (made["1"].loinc_method, made["1"].loinc_system) == ("XR.portable", "Chest")
-    assert (made["3"].loinc_method, made["3"].loinc_name) == ("XR", "XR Chest 2 Views")
-    assert made["6"].description == "XR PORT CHEST 1V"
-    found = harmoniser.found()
+    assert (made["1"]["loinc_method"], made["1"]["loinc_system"]) == ("XR.portable", "Chest")
+    assert (made["3"]["loinc_method"], made["3"]["loinc_name"]) == ("XR", "XR Chest 2 Views")
+    assert [made[uid]["header.loinc"] for uid in "123456"] == ["", None, "36554-4", "", None, ""]
+    assert (made["6"]["description"], made["6"]["header.description"]) == ("XR PORT CHEST 1V", "")
+    found = counted(studies, records, tables(tmp_path))
     assert (found.studies, found.coded, found.mapped) == (6, 5, 5)
     assert (found.pairs, found.pairs_mapped) == (2, 1)
     assert found.unmapped == (Pair("CR", "nothing that is known", 1),)
@@ -253,9 +266,9 @@ def test_table_then_header_then_map_and_each_conflict_is_counted(tmp_path: Path)
 
 
 def test_without_a_table_the_clinical_code_is_still_believed() -> None:
-    harmoniser = Harmoniser([record("1", {"loinc_code": "36643-5"})], None)
-    assert harmoniser.study(study("1", "CR", "x", loinc="36554-4")).loinc == "36643-5"
-    assert harmoniser.study(study("2", "CR", "x", loinc="36554-4")).loinc == "36554-4"
+    studies = [study(uid, "CR", "x", loinc="36554-4") for uid in "12"]
+    rows = joined(studies, [record("1", {"loinc_code": "36643-5"})])
+    assert [row["loinc"] for row in rows] == ["36643-5", "36554-4"]
 
 
 def test_sex_and_age_of_header_and_table_are_compared(tmp_path: Path) -> None:
@@ -266,10 +279,8 @@ def test_sex_and_age_of_header_and_table_are_compared(tmp_path: Path) -> None:
         record(str(n), {}, sex=sex, age=age)
         for n, ((_, age), sex) in enumerate(zip(ages, sexes, strict=True))
     ]
-    harmoniser = Harmoniser(records, None)
-    for each in [*studies, study("alone", "CR", "x")]:
-        harmoniser.study(each)
-    assert agreement(harmoniser.found()) == (
+    found = counted([*studies, study("alone", "CR", "x")], records, None)
+    assert agreement(found) == (
         "header against clinical table, 5 studies: another patient in 0, another sex in 2, "
         "another age in 2; "
         "the clinical table is believed"

@@ -5,22 +5,26 @@ from __future__ import annotations
 import ast
 import fcntl
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog import catalog, inventory, reader_version
+from cohort_selection.catalog import catalog, grouping, inventory, reader_version
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
 from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom import studies as dicom
+from cohort_selection.dicom.header import Header
 from cohort_selection.dicom.studies import EmptyCommons
 from cohort_selection.study_table.parts import CatalogError
 from tests.support.catalog_studies import Content, content
@@ -73,7 +77,7 @@ def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path
 def test_sorting_on_disk_and_several_processes_change_nothing(
     commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inventory, "_RUN_ROWS", 3)
+    monkeypatch.setattr(grouping, "_RUN_ROWS", 3)
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
     monkeypatch.setattr(inventory, "_BLOCK", 3)
     monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
@@ -97,6 +101,112 @@ def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path
     third = catalog.update(commons, [RECORD], tmp_path / "catalog")
     assert (third.n_files, third.n_read, third.n_unchanged) == (29, 2, 27)
     assert content(tmp_path / "catalog") == expected(commons)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Studies that are put together from their files, in turn."""
+    found: list[str] = []
+
+    def noted(members: Sequence[Header], shared: Container[str]) -> object:
+        found.append(members[0].study_uid)
+        return dicom.one_study(members, shared)
+
+    monkeypatch.setattr(grouping, "one_study", noted)
+    return found
+
+
+def test_only_studies_of_changed_files_are_put_together_again(
+    commons: Path, tmp_path: Path, made: list[str]
+) -> None:
+    """S7 shares an image with S5 and S50, which were out for it already; S9 loses a file."""
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert len(made) == 13
+    made.clear()
+    write(commons / "p2" / "c.dcm", "i2c", "P2", "S2")
+    write(commons / "p7" / "c.dcm", "i5a", "P7", "S7")
+    (commons / "p9" / "b.dcm").unlink()
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert sorted(made) == sorted(map(uid, ("S2", "S5", "S50", "S7", "S9")))
+    assert content(tmp_path / "catalog") == expected(commons)
+    made.clear()
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert made == []
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
+def test_an_image_that_came_to_stand_in_two_studies_leaves_both_and_comes_back(
+    commons: Path, tmp_path: Path
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    before = content(tmp_path / "catalog")
+    write(commons / "z" / "of another.dcm", "i8a", "P8", "S80")
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons) != before
+    (commons / "z" / "of another.dcm").unlink()
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == before
+
+
+def _no_mark(folder: Path, root: Path) -> Path:
+    (folder / "inventory" / "studies" / "mark").unlink()
+    return root
+
+
+def _lost(folder: Path, root: Path) -> Path:
+    shutil.rmtree(folder / "inventory" / "studies")
+    return root
+
+
+def _damaged(folder: Path, root: Path) -> Path:
+    part = folder / "studies" / "part-000000.parquet"
+    part.write_bytes(part.read_bytes().replace(b"Female", b"FEMALE"))
+    return root
+
+
+def _other_list(folder: Path, root: Path) -> Path:
+    (folder / "inventory" / "studies" / "disagreeing.parquet").write_bytes(b"")
+    return root
+
+
+def _moved_images(folder: Path, root: Path) -> Path:
+    return root.rename(root.with_name("moved"))
+
+
+@pytest.mark.parametrize("harm", [_no_mark, _lost, _damaged, _other_list, _moved_images])
+def test_rows_of_a_catalog_that_is_another_are_not_taken_over(
+    commons: Path, tmp_path: Path, made: list[str], harm: Callable[[Path, Path], Path]
+) -> None:
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    made.clear()
+    root = harm(tmp_path / "catalog", commons)
+    again = catalog.update(root, [RECORD], tmp_path / "catalog")
+    assert (again.n_read, len(made)) == (0, 13)
+    assert content(tmp_path / "catalog") == expected(root)
+
+
+def test_any_order_of_updates_gives_what_a_fresh_index_gives(tmp_path: Path) -> None:
+    """Few patients, studies and images, so that copies and contradictions come and go."""
+    drawn, root = random.Random(8), tmp_path / "commons"
+    files: list[Path] = []
+    for step in range(10):
+        for number in range(drawn.randrange(2, 7)):
+            path = root / str(drawn.randrange(3)) / f"{step}-{number}.dcm"
+            study = drawn.randrange(8)
+            patient = f"P{study % 4}" if drawn.random() < 0.9 else "P9"
+            image = f"i{drawn.randrange(20)}"
+            sex = drawn.choice(("M", "F", "F", "F"))
+            files.append(write(path, image, patient, f"S{study}", PatientSex=sex))
+        for _ in range(drawn.randrange(3)):
+            files.pop(drawn.randrange(len(files))).unlink()
+        records = [replace(RECORD, patient_id=f"P{drawn.randrange(4)}")]
+        one = catalog.update(root, records, tmp_path / "catalog")
+        other = catalog.update(root, records, tmp_path / f"fresh {step}")
+        assert content(tmp_path / "catalog") == content(tmp_path / f"fresh {step}")
+        for name in ("doubts.csv", "quarantine.csv"):
+            texts = [(tmp_path / each / name).read_text() for each in ("catalog", f"fresh {step}")]
+            assert texts[0] == texts[1]
+        assert (one.notes, one.harmonised) == (other.notes, other.harmonised)
 
 
 def test_a_shard_of_another_reader_is_not_believed(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cohort_selection.catalog.linkage import linked
-from cohort_selection.catalog.linking import link
-from cohort_selection.catalog.parquet import PART, read_studies, write_studies
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
-from cohort_selection.study_table.study_values import by_study
+from tests.support.study_by_study import joined, linked
 
 
 def study(uid: str, patient: str) -> Study:
@@ -47,7 +43,7 @@ def record(uid: str, patient: str) -> ClinicalRecord:
 
 
 def ids(studies: list[Study], records: list[ClinicalRecord]) -> dict[str, str]:
-    return {each.study_uid: each.patient_id for each in linked(studies, records)[0]}
+    return {str(row["study_uid"]): str(row["patient_id"]) for row in joined(studies, records)}
 
 
 def test_two_header_ids_of_one_patient_of_the_table_are_one() -> None:
@@ -77,61 +73,53 @@ def test_a_header_of_which_the_table_has_no_study_follows_its_name_in_the_table(
     assert ids(studies, [record("1", "M"), record("2", "K")]) == dict.fromkeys("123", "K")
 
 
-def test_a_study_under_a_new_id_keeps_what_the_tables_say_of_its_patient(tmp_path: Path) -> None:
+def test_a_study_under_a_new_id_keeps_what_the_tables_say_of_its_patient() -> None:
     """A's first study is X's in the table of studies; a table of patients speaks of A."""
     studies = (study("1", "A"), study("2", "A"), study("3", "A"))
     alone = replace(record("3", ""), sex="Not Reported")
     of_a = replace(record("", "A"), site="of A")
-    records = (record("1", "X"), of_a, alone)
-    after, kept = linked(studies, records)
-    assert (after, kept) == linked_on_disk(studies, records, tmp_path)
-    find = by_study(kept)
-    assert [each.patient_id for each in after] == ["X", "X", "X"]
-    found = [find(each) for each in after]
-    assert [each and each.site for each in found] == ["A", "of A", "A"]
-    assert [each and each.sex for each in found] == ["Female"] * 3
+    rows = joined(studies, (record("1", "X"), of_a, alone))
+    assert [row["patient_id"] for row in rows] == ["X", "X", "X"]
+    assert [row["header.patient_id"] for row in rows] == ["A", "A", "A"]
+    assert [row["record.site"] for row in rows] == ["A", "of A", "A"]
+    assert [row["record.sex"] for row in rows] == ["Female"] * 3
 
 
-def linked_on_disk(
-    studies: Sequence[Study], records: Sequence[ClinicalRecord], folder: Path
-) -> tuple[tuple[Study, ...], tuple[ClinicalRecord, ...]]:
-    """What indexing writes: each patient under one id already."""
-    path = folder / "studies.parquet"
-    write_studies(path, studies)
-    kept = link(path, records)
-    return tuple(read_studies(path)), kept
-
-
-def test_indexing_links_part_by_part_as_all_at_once(tmp_path: Path) -> None:
+def test_columns_link_as_one_study_after_the_other() -> None:
     """Headers of few patients and tables with few names meet in every way."""
     drawn = random.Random(5)
-    for _ in range(60):
+    for _ in range(100):
         studies = [
             replace(
                 study(str(i), drawn.choice("ABCDE")),
-                sex=drawn.choice(("Female", "Male")),
+                sex=drawn.choice(("Female", "Male", "Not Reported")),
                 born=drawn.choice(("", "19500101", "19710203")),
+                acquired=drawn.choice(("", "2020-02-29", "2021-03-04", "2022-06-01")),
+                age=drawn.choice((None, 50, 51, 89)),
+                doubts=drawn.choice(((), ("study-date",))),
             )
             for i in range(drawn.randrange(1, 9))
         ]
         records = [
-            record(drawn.choice(("", str(i))), drawn.choice(("A", "B", "X", "Y", "")))
+            replace(
+                record(drawn.choice(("", str(i))), drawn.choice(("A", "B", "X", "Y", ""))),
+                site=f"row {i}",
+                sex=drawn.choice(("Female", "Not Reported")),
+                findings=drawn.choice(({}, {"opacity": "1"}, {"opacity": ""})),
+            )
             for i in range(drawn.randrange(9))
         ]
-        before = [each.patient_id for each in studies]
-        found = linked(studies, records)
-        assert linked_on_disk(studies, records, tmp_path) == found
-        assert [each.patient_id for each in studies] == before
-        # Who is one patient in the end has one id and one sex.
-        sexes: dict[str, set[str]] = {}
-        for each in found[0]:
-            sexes.setdefault(each.patient_id, set()).add(each.sex)
-        assert all(len(said) == 1 for said in sexes.values())
-
-
-def test_more_studies_than_are_written_at_once_are_linked(tmp_path: Path) -> None:
-    n = 2 * PART + 3
-    studies = [study(str(i), f"header {i % 7}") for i in range(n)]
-    records = [record(str(i), f"P{i % 7}") for i in range(7)]
-    written, _ = linked_on_disk(studies, records, tmp_path)
-    assert [each.patient_id for each in written] == [f"P{i % 7}" for i in range(n)]
+        rows = joined(studies, records)
+        for row, after, found in zip(rows, *linked(studies, records), strict=True):
+            assert (row["patient_id"], row["sex"]) == (after.patient_id, after.sex)
+            assert row["doubts"] == list(after.doubts)
+            assert row["recorded"] == (found is not None)
+            assert row["record.site"] == (found and found.site)
+            assert row["record.sex"] == (found and found.sex)
+            said = None if found is None else found.findings.get("opacity")
+            assert row.get("findings.opacity") == said
+        # Who is one patient in the end has one sex.
+        sexes: dict[object, set[object]] = {}
+        for row in rows:
+            sexes.setdefault(row["patient_id"], set()).add(row["sex"])
+        assert all(len(said - {"Not Reported"}) <= 1 for said in sexes.values())

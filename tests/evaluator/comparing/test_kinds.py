@@ -23,6 +23,7 @@ from evaluator.tasks.released import released
 from evaluator.tasks.scored_cases import ScoredCases
 from metrics.all_figures import Choices
 from metrics.figure_name import FigureName
+from tests.evaluator.tasks import given as by_hand
 from tests.evaluator.tasks import region_cases
 from tests.evaluator.tasks.given import (
     FINDINGS,
@@ -80,12 +81,10 @@ def plan_of(task: Task, primary: str) -> Judged:
 
 def graded(noise: float, seed: int) -> ScoredCases:
     """Grades of 240 patients whose reference is the same for every seed."""
-    from tests.evaluator.tasks.test_ordinal import graded as cases_of_grades
-
     reference = np.random.default_rng(0).integers(0, 9, 240).astype(np.float64)
     error = np.random.default_rng(seed).normal(0.0, noise, 240)
     sex = ["F" if i % 2 else "M" for i in range(240)]
-    return cases_of_grades(reference, np.clip(reference + error, 0, 8), sex)
+    return by_hand.graded(reference, np.clip(reference + error, 0, 8), sex)
 
 
 def findings(noise: float, seed: int) -> ScoredCases:

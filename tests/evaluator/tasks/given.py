@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cohort_selection.cases import Case
-from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, Task
+from cohort_selection.task.declaration import MULTICLASS, MULTILABEL, ORDINAL, Task
 from evaluator.disclosure.earlier import Earlier
 from evaluator.disclosure.rule import Disclosure
 from evaluator.scoring.analysis_plan import AnalysisPlan
@@ -18,6 +19,7 @@ from evaluator.tasks.scored_cases import ScoredCases
 from tests.support.hand_made import COHORT, submission
 
 FINDINGS = Task(MULTILABEL, findings=("effusion", "mass", "nodule"))
+SEVERITY = Task(ORDINAL, "severity", lowest=0, highest=8, cuts=(2, 4, 6))
 TYPES = Task(MULTICLASS, "type", classes=("normal", "bacterial", "viral"))
 PLAN = AnalysisPlan(
     subgroups=("sex", "site"),
@@ -75,6 +77,24 @@ def cases_of(
         outputs=outputs,
         targets=targets,
     )
+
+
+def graded(
+    reference: NDArray[np.float64], grade: NDArray[np.float64], sex: Sequence[str]
+) -> ScoredCases:
+    """Grades of one case a patient; positive from grade 4 on."""
+    n = len(reference)
+    given = cases_of(
+        SEVERITY,
+        reference[:, None].astype(np.float64),
+        np.round(grade, 6)[:, None].astype(np.float64),
+        {"sex": sex, "site": ["A"] * n},
+    )
+    labels = reference >= 4
+    cases = tuple(
+        replace(case, label=int(label)) for case, label in zip(given.cases, labels, strict=True)
+    )
+    return replace(given, labels=labels, cases=cases)
 
 
 def scores_for(targets: NDArray[np.float64], task: Task, seed: int) -> NDArray[np.float64]:

@@ -16,8 +16,7 @@ from evaluator.tasks.judged import judge
 from evaluator.tasks.released import released
 from metrics.figure_name import FigureName, Kind
 from tests.evaluator.tasks import region_cases
-from tests.evaluator.tasks.given import PLAN, judged_by, rules
-from tests.evaluator.tasks.test_ordinal import graded
+from tests.evaluator.tasks.given import PLAN, graded, judged_by, rules
 from tests.support import annotated_pictures
 
 SEVERITY = Task(ORDINAL, "severity", lowest=0, highest=8, cuts=(4,))

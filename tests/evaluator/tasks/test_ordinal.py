@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score
 
 from cohort_selection.task.declaration import ORDINAL, SCORE, Task
@@ -19,27 +17,7 @@ from evaluator.tasks.judged import judge
 from evaluator.tasks.released import released
 from evaluator.tasks.scored_cases import ScoredCases
 from metrics.discrimination.curves import auroc
-from tests.evaluator.tasks.given import PLAN, cases_of, judged_by, rules
-
-SEVERITY = Task(ORDINAL, "severity", lowest=0, highest=8, cuts=(2, 4, 6))
-
-
-def graded(
-    reference: NDArray[np.float64], grade: NDArray[np.float64], sex: Sequence[str]
-) -> ScoredCases:
-    """Grades of one case a patient; positive from grade 4 on."""
-    n = len(reference)
-    given = cases_of(
-        SEVERITY,
-        reference[:, None].astype(np.float64),
-        np.round(grade, 6)[:, None].astype(np.float64),
-        {"sex": sex, "site": ["A"] * n},
-    )
-    labels = reference >= 4
-    cases = tuple(
-        replace(case, label=int(label)) for case, label in zip(given.cases, labels, strict=True)
-    )
-    return replace(given, labels=labels, cases=cases)
+from tests.evaluator.tasks.given import PLAN, SEVERITY, graded, judged_by, rules
 
 
 def some_grades(n: int = 240, seed: int = 3) -> ScoredCases:
