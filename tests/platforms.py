@@ -24,7 +24,7 @@ from tests.support.repository import REPOSITORY
 RELEASES = ("bookworm", "trixie", "testing")
 """Python 3.11, the oldest that we take; today's stable; and what Debian's next release has."""
 
-PACKAGES = ("python3", "python3-venv", "ca-certificates")
+PACKAGES = ("python3", "python3-venv", "ca-certificates", "libstdc++6")
 LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".venv*", "__pycache__", ".*_cache", "demo", "sequestra-home", "results"
 )
@@ -36,6 +36,7 @@ INSIDE = """
 set -eu
 python3 -m venv /environment
 python=/environment/bin/python
+$python -m pip install --quiet --upgrade pip
 $python -m pip install --quiet --constraint /project/constraints.txt --editable '/project[dev]'
 cd /project
 $python -c 'from evaluator.evaluation import prepare; prepare()'  # as make does for its own

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import highdicom
 import numpy as np
-from highdicom import seg, sr
+import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.support.made_images import computed_tomogram, image, write
+
+_WHY = "highdicom has no wheel of all its parts for this Python"
+highdicom = pytest.importorskip("highdicom", reason=_WHY)
+seg, sr = highdicom.seg, highdicom.sr
 
 STUDY, SERIES, FRAME_OF_REFERENCE = "2.25.700", "2.25.701", "2.25.702"
 _ABNORMAL = codes.SCT.MorphologicallyAbnormalStructure

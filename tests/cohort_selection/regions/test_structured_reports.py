@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from highdicom.sr import CodedConcept, GraphicTypeValues
 
 from cohort_selection.regions.grids import read_grids
 from cohort_selection.regions.structured_reports import read_report
 from tests.support import annotated_pictures
+from tests.support.annotated_pictures import sr
 
-MASS = CodedConcept("4147007", "SCT", "Mass")
+MASS = sr.CodedConcept("4147007", "SCT", "Mass")
 
 
 def test_each_measurement_group_is_a_lesion_with_the_box_around_it(tmp_path: Path) -> None:
@@ -23,9 +23,9 @@ def test_each_measurement_group_is_a_lesion_with_the_box_around_it(tmp_path: Pat
         tmp_path / "report",
         pydicom.dcmread(image),
         [
-            (GraphicTypeValues.POLYLINE, square, None),
-            (GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], MASS),
-            (GraphicTypeValues.ELLIPSE, [[4, 6], [12, 6], [8, 4], [8, 8]], None),
+            (sr.GraphicTypeValues.POLYLINE, square, None),
+            (sr.GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], MASS),
+            (sr.GraphicTypeValues.ELLIPSE, [[4, 6], [12, 6], [8, 4], [8, 8]], None),
         ],
     )
     grids = {grid.source: grid for grid in read_grids([image])}
@@ -45,7 +45,7 @@ def test_a_report_without_a_template_s_id_is_walked(tmp_path: Path) -> None:
     path = annotated_pictures.report(
         tmp_path / "report",
         pydicom.dcmread(image),
-        [(GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],
+        [(sr.GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],
     )
     written = pydicom.dcmread(path)
     del written.ContentTemplateSequence
@@ -60,6 +60,6 @@ def test_pictures_of_others_are_passed_over(tmp_path: Path) -> None:
     path = annotated_pictures.report(
         tmp_path / "report",
         pydicom.dcmread(image),
-        [(GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],
+        [(sr.GraphicTypeValues.CIRCLE, [[8, 5], [11, 5]], None)],
     )
     assert read_report(path, {}, "") == ()
