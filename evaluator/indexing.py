@@ -13,10 +13,10 @@ from pathlib import Path
 from cohort_selection import imaging_studies
 from cohort_selection.catalog import catalog
 from cohort_selection.catalog.catalog import Indexed
-from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.clinical import records as tables
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.imaging_studies import StudyList
+from cohort_selection.loinc.loinc_map import LoincMap
 from cohort_selection.sources import archives, gen3
 from cohort_selection.sources.credentials import checked_address, from_environment
 from cohort_selection.sources.listing import Period

@@ -31,7 +31,7 @@ FLOORS: dict[str, list[str]] = {
         " source_digest tables",
         "case_table task",
         "clinical matched_list sampling",
-        "dicom matching",
+        "dicom loinc matching",
         "commons.ct deidentification study_table",
         "patients",
         "catalog commons regions sealing sources",

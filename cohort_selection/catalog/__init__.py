@@ -1,8 +1,8 @@
-"""The index: inventory, linkage, LOINC.
+"""The index: inventory, harmonisation, studies joined to records.
 
 **Inventory**: what each file of the commons holds. **Catalog**: studies joined with clinical
 records. **Quarantine**: files that cannot be a case's image, each with its reason.
 
-Order of reading: ``inventory``, ``grouping``, ``loinc``, ``harmonisation``, ``joining``,
-``appending``, ``former``, ``catalog``, ``loinc_faults``, ``reader_version``.
+Order of reading: ``inventory``, ``grouping``, ``harmonisation``, ``joining``, ``appending``,
+``former``, ``annotations``, ``catalog``, ``reader_version``.
 """

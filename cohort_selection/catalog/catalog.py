@@ -31,9 +31,9 @@ from cohort_selection.catalog.grouping import quarantine, touched, write_studies
 from cohort_selection.catalog.harmonisation import Harmonised, report
 from cohort_selection.catalog.inventory import Brought, bring_up_to_date
 from cohort_selection.catalog.joining import Joining
-from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Quarantined, no_image, refuse_no_folder
+from cohort_selection.loinc.loinc_map import LoincMap
 from cohort_selection.patients.doubt_list import DoubtList
 from cohort_selection.study_table.commons import Commons
 from cohort_selection.study_table.parts import FOLDER, LIST, CatalogError, Parts, read_parts
@@ -93,35 +93,59 @@ def update(
         brought = bring_up_to_date(
             root, fresh, [*interrupted, directory / INVENTORY], workers=workers, progress=progress
         )
+        inventory = _Inventory(root, fresh, brought, directory, former)
         with replaced(directory) as folder:
-            unfinished = folder / "unfinished"
-            shutil.copytree(fresh, folder / INVENTORY, copy_function=_link_or_copy)
-            (folder / INVENTORY / STUDIES).mkdir()
-            try:
-                unfinished.mkdir()
-                disagreeing, studies = _studies(root, unfinished, directory, former, brought, fresh)
-                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
-            except CatalogError:  # the former catalog cannot be read to its end
-                shutil.rmtree(unfinished)
-                unfinished.mkdir()
-                studies = Studies(unfinished / "studies.parquet")
-                disagreeing = write_studies(root, fresh, None, studies.made)
-                joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
-            harmonised = joining.harmonised
-            n_quarantined, n_annotations = _write_quarantine(
-                folder / QUARANTINE, quarantine(root, fresh, disagreeing)
-            )
-            if not harmonised.studies:
-                first = next(_read_quarantine(folder / QUARANTINE), None)
-                shutil.rmtree(fresh)
-                raise no_image(root, brought.n_files, first)
-            if loinc_map is not None:
-                (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
-            pq.write_table(disagreeing, folder / INVENTORY / STUDIES / DISAGREEING)
-            write_mark(folder, root)
-            shutil.rmtree(unfinished)
+            indexed = _write(folder, inventory, records, loinc_map)
         for leftover in [*interrupted, fresh]:
             shutil.rmtree(leftover, ignore_errors=True)
+    return indexed
+
+
+@dataclass(frozen=True, slots=True)
+class _Inventory:
+    """The files of a commons, in ``shards``, and the parts of the ``former`` catalog, if any."""
+
+    root: Path
+    shards: Path
+    brought: Brought
+    directory: Path
+    former: Parts | None
+
+
+def _write(
+    folder: Path,
+    inventory: _Inventory,
+    records: Sequence[ClinicalRecord],
+    loinc_map: LoincMap | None,
+) -> Indexed:
+    """Write a whole catalog into ``folder``."""
+    root, brought = inventory.root, inventory.brought
+    unfinished = folder / "unfinished"
+    shutil.copytree(inventory.shards, folder / INVENTORY, copy_function=_link_or_copy)
+    (folder / INVENTORY / STUDIES).mkdir()
+    try:
+        unfinished.mkdir()
+        disagreeing, studies = _studies(inventory, unfinished)
+        joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
+    except CatalogError:  # the former catalog cannot be read to its end
+        shutil.rmtree(unfinished)
+        unfinished.mkdir()
+        studies = Studies(unfinished / "studies.parquet")
+        disagreeing = write_studies(root, inventory.shards, None, studies.made)
+        joining, doubted = _write_table(folder, unfinished, studies, records, loinc_map)
+    n_quarantined, n_annotations = _write_quarantine(
+        folder / QUARANTINE, quarantine(root, inventory.shards, disagreeing)
+    )
+    harmonised = joining.harmonised
+    if not harmonised.studies:
+        first = next(_read_quarantine(folder / QUARANTINE), None)
+        shutil.rmtree(inventory.shards)
+        raise no_image(root, brought.n_files, first)
+    if loinc_map is not None:
+        (folder / HARMONISATION).write_text(report(harmonised, loinc_map), "utf-8")
+    pq.write_table(disagreeing, folder / INVENTORY / STUDIES / DISAGREEING)
+    write_mark(folder, root)
+    shutil.rmtree(unfinished)
     return Indexed(
         n_files=brought.n_files,
         n_read=brought.n_read,
@@ -135,24 +159,19 @@ def update(
     )
 
 
-def _studies(
-    root: Path,
-    unfinished: Path,
-    directory: Path,
-    former: Parts | None,
-    brought: Brought,
-    shards: Path,
-) -> tuple[pa.Table, Studies]:
+def _studies(inventory: _Inventory, unfinished: Path) -> tuple[pa.Table, Studies]:
     """The images that contradict others, and all studies: those that changed are made now."""
     made = unfinished / "studies.parquet"
-    if former is None or brought.changed is None:
+    root, shards, directory = inventory.root, inventory.shards, inventory.directory
+    changed = inventory.brought.changed
+    if inventory.former is None or changed is None:
         disagreeing = write_studies(root, shards, None, made)
         return disagreeing, Studies(made, parts_of(directory))
-    redone = touched(shards, brought.changed)
+    redone = touched(shards, changed)
     fresh = write_studies(root, shards, redone, made)
     before = pq.read_table(directory / INVENTORY / STUDIES / DISAGREEING)
     kept = before.filter(pc.invert(pc.is_in(before.column("study_uid"), value_set=redone)))
-    return pa.concat_tables([kept, fresh]), Studies(made, former, redone)
+    return pa.concat_tables([kept, fresh]), Studies(made, inventory.former, redone)
 
 
 def _write_table(

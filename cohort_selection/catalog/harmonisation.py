@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cohort_selection.catalog.loinc import LoincMap, Term, plain
 from cohort_selection.clinical.vocabulary import is_unknown
 from cohort_selection.coded import distinct, of_arrow
+from cohort_selection.loinc.loinc_map import LoincMap, Term, plain
 from cohort_selection.patients.disagreements import disagreements
 from cohort_selection.study_table.schema import FINDING
 from cohort_selection.study_table.study_rows import Met

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cohort_selection.catalog.harmonisation import HARMONISED, Harmonised, Harmoniser, summary
-from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.clinical.vocabulary import NOT_REPORTED
 from cohort_selection.dicom.doubts import Doubt
+from cohort_selection.loinc.loinc_map import LoincMap
 from cohort_selection.patients.linkage import Linkage
 from cohort_selection.patients.patient_doubts import OF_PATIENT, Contradicted, PatientDoubts
 from cohort_selection.patients.unlinked import Meeting

@@ -2,6 +2,7 @@
 
 **Board**: submissions of one benchmark by rank. **Report**: all figures of one submission.
 
-Order of reading: ``published``, ``printed``, ``pages``, ``about``, ``answers``, ``web``,
+Order of reading: ``published``, ``printed``, ``pages``, ``about``, ``task_words``, ``answers``,
+``web``,
 ``comparison_page``, ``draws_page``, ``own_scores``, ``claims_block``.
 """

@@ -4,5 +4,6 @@
 control.
 
 Order of reading: ``analysis_plan``, ``results``, ``groups``, ``declared_gaps``, ``score``,
-``curves``, ``target_population``, ``score_tables``, ``code_version``.
+``curves``, ``target_population``, ``score_tables``, ``one_thread``,
+``code_version``.
 """

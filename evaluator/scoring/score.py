@@ -13,7 +13,7 @@ from evaluator.case_tables.scoring_input import ScoringInput, ScoringInputError,
 from evaluator.scoring.analysis_plan import AnalysisPlan, PlanError, read_plan
 from evaluator.scoring.code_version import code_version
 from evaluator.scoring.curves import curves_of
-from evaluator.scoring.declared_gaps import PERMUTATIONS, declared_gaps
+from evaluator.scoring.declared_gaps import PERMUTATIONS, Test, declared_gaps
 from evaluator.scoring.groups import Arranged, PlanGroup, arranged, groups_of, is_reported
 from evaluator.scoring.one_thread import one_thread
 from evaluator.scoring.results import (
@@ -88,20 +88,7 @@ def score(
         results += _standardized(parts[0], w, plan, choices, fitted)
     results += _crossed(whole, parts, plan)
     results += _gaps(parts, whole, plan, choices)
-
-    def test(figure: str, level: Ints, attribute: str) -> GapTest:
-        return gap_test(
-            figure,
-            whole,
-            level,
-            threshold=choices.threshold,
-            permutations=PERMUTATIONS,
-            seed=plan.seed,
-            fixed=whole.fixed and attribute in plan.fixed_attributes,
-            threads=threads,
-        )
-
-    results += declared_gaps(parts, whole, plan, test)
+    results += declared_gaps(parts, whole, plan, _test_of(whole, plan, choices, threads))
     left_out = figures_of_probabilities(choices) if ranks_only else frozenset()
     effective = effective_patients(given.patient, given.n_patients) if whole.clustered else None
     return Evaluation(
@@ -119,6 +106,22 @@ def score(
         declared_gaps=plan.declared_gaps,
         target=None if target is None else target.comparison,
     )
+
+
+def _test_of(whole: Group, plan: AnalysisPlan, choices: Choices, threads: int | None) -> Test:
+    def test(figure: str, level: Ints, attribute: str) -> GapTest:
+        return gap_test(
+            figure,
+            whole,
+            level,
+            threshold=choices.threshold,
+            permutations=PERMUTATIONS,
+            seed=plan.seed,
+            fixed=whole.fixed and attribute in plan.fixed_attributes,
+            threads=threads,
+        )
+
+    return test
 
 
 _RANKS_ONLY = "scores of this kind are no probabilities"

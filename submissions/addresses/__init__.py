@@ -2,5 +2,5 @@
 
 **Patience**: the longest wait for an answer.
 
-Order of reading: ``engine``, ``database``, ``tracker``, ``patience``.
+Order of reading: ``parts``, ``engine``, ``database``, ``tracker``, ``patience``.
 """

@@ -15,9 +15,9 @@ from cohort_selection.catalog import catalog
 from cohort_selection.catalog.appending import Studies, write_parts
 from cohort_selection.catalog.former import parts_of
 from cohort_selection.catalog.joining import Joining
-from cohort_selection.catalog.loinc import LoincMap
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
+from cohort_selection.loinc.loinc_map import LoincMap
 from cohort_selection.patients.doubt_list import DoubtList
 from cohort_selection.study_table.schema import of_headers
 from cohort_selection.study_table.study_rows import header_tables

@@ -76,7 +76,7 @@ def index(
     Bad files go to quarantine. A second run reads new and changed files only.
     """
     from cohort_selection.catalog.catalog import read_quarantine
-    from cohort_selection.catalog.loinc import read_loinc_map
+    from cohort_selection.loinc.loinc_map import read_loinc_map
     from evaluator.benchmark.specification import read_clinical_columns
     from evaluator.indexing import Place
     from evaluator.indexing import index as read_commons

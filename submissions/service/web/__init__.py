@@ -1,4 +1,4 @@
 """The site in one piece: routers, guards of every request, how a problem is shown.
 
-Order of reading: ``app``, ``guards``, ``showing``.
+Order of reading: ``app``, ``guards``, ``showing``, ``one_process``.
 """

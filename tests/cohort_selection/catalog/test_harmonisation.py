@@ -10,9 +10,9 @@ import pytest
 
 from cohort_selection.catalog.harmonisation import Harmonised, Pair, agreement, coverage, report
 from cohort_selection.catalog.joining import Joining
-from cohort_selection.catalog.loinc import HarmonisationError, LoincMap, Term, read_loinc_map
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.dicom.studies import Study
+from cohort_selection.loinc.loinc_map import HarmonisationError, LoincMap, Term, read_loinc_map
 from cohort_selection.study_table.study_rows import header_tables
 from tests.support.study_by_study import joined
 

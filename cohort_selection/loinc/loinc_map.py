@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cohort_selection.catalog.loinc_faults import Faults, some
 from cohort_selection.clinical.vocabulary import listed
+from cohort_selection.loinc.faults import Faults, some
 from cohort_selection.tables.text_table import TextTable, read_text_table
 
 _CODE = ("loinc code", "loinc_code")
