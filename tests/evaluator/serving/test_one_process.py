@@ -146,7 +146,10 @@ def test_a_disk_without_locks_is_told_in_one_sentence(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr("submissions.ledger.database.locks.flock", no_locks)
-    with pytest.raises(OSError) as told, only_one(f"sqlite:///{tmp_path}/accounts.sqlite"):
+    with (
+        pytest.raises(OSError, match=os.strerror(errno.ENOLCK)) as told,
+        only_one(f"sqlite:///{tmp_path}/accounts.sqlite"),
+    ):
         pytest.fail("it serves without a lock")
     assert system_error(told.value) == (
         f"{tmp_path}/accounts.sqlite.serving: no locks available; files cannot be locked there: "
