@@ -23,7 +23,7 @@ def fetched(
 ) -> Path:
     """The list of practice cases below ``folder``, fetched unless they are there already.
 
-    ``told`` is the server's document on the benchmark. Raises ClientError where it has no practice
+    ``offered`` is the server's document on the benchmark. Raises ClientError where it has no practice
     cases, and where what came is not what was told.
     """
     digest, size = _announced(connection.address, offered)
