@@ -174,7 +174,9 @@ def _untested(release: Release, whole: Release | None) -> str:
     if whole is not None and whole.declared_gaps:
         return "The gaps that are tested are those of the whole; here gaps are described."
     if any(part.declared_gaps for part in release.parts):
-        return f"Gaps are described here, and tested in the report of each part. {of_parts(release)}"
+        return (
+            f"Gaps are described here, and tested in the report of each part. {of_parts(release)}"
+        )
     return footing(release).untested_gaps
 
 
