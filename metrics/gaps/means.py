@@ -58,6 +58,8 @@ def mean_gap_test(
     if figure in SHARES_OF_MASKS:
         rated = replace(whole, s=values)
         counted = np.where(np.isnan(values), -1, level)
+        if not np.isin(np.arange(levels_in(level)), counted).all():
+            raise UndefinedMetric(f"a level has no case that counts in {figure}; leave it out")
         rate = SHARES_OF_MASKS[figure]
         return gap_test(
             rate, rated, counted, threshold=0.5, permutations=permutations, seed=seed,
