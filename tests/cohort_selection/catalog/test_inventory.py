@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fcntl
+import json
 import os
 import random
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog import catalog, grouping, inventory, reader_version
+from cohort_selection.catalog import appending, catalog, grouping, inventory, reader_version
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
@@ -26,6 +27,7 @@ from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom import studies as dicom
 from cohort_selection.dicom.header import Header
 from cohort_selection.dicom.studies import EmptyCommons
+from cohort_selection.study_table import parts
 from cohort_selection.study_table.parts import CatalogError
 from tests.support.catalog_studies import Content, content
 from tests.support.commands import environment, succeed
@@ -171,6 +173,119 @@ def _other_list(folder: Path, root: Path) -> Path:
 
 def _moved_images(folder: Path, root: Path) -> Path:
     return root.rename(root.with_name("moved"))
+
+
+def _relisted(folder: Path, change: Callable[[list[dict[str, object]]], object]) -> None:
+    path = folder / "studies.json"
+    listed = json.loads(path.read_text())
+    change(listed["parts"])
+    path.write_text(json.dumps(listed))
+
+
+def _renamed(folder: Path, root: Path) -> Path:
+    (folder / "studies" / "part-000001.parquet").rename(folder / "studies" / "more.parquet")
+    _relisted(folder, lambda parts: parts[1].update(name="more.parquet"))
+    return root
+
+
+def _out_of_order(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts.reverse())
+    return root
+
+
+def _another_number(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts[0].update(studies=7))
+    return root
+
+
+def _no_number(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts[0].update(studies="many"))
+    return root
+
+
+@pytest.mark.parametrize("harm", [_renamed, _out_of_order, _another_number, _no_number])
+def test_a_list_of_parts_that_cannot_be_is_named_and_written_again(
+    commons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path, Path], Path],
+) -> None:
+    _small_parts(monkeypatch)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    harm(tmp_path / "catalog", commons)
+    with pytest.raises(CatalogError, match="run sequestra index again"):
+        catalog.read(tmp_path / "catalog")
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
+def test_a_study_that_two_parts_have_is_written_once(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _small_parts(monkeypatch)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    folder = tmp_path / "catalog" / "studies"
+    shutil.copy(folder / "part-000000.parquet", folder / "part-000009.parquet")
+    _relisted(
+        tmp_path / "catalog",
+        lambda parts: parts.append({**parts[0], "name": "part-000009.parquet"}),
+    )
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of at most four studies, which take new ones as long as they have one."""
+    for module in (parts, appending):
+        monkeypatch.setattr(module, "ROWS", 4)
+    monkeypatch.setattr(appending, "_FULL", 2)
+    monkeypatch.setattr(parts, "_GROUP", 3)
+
+
+def test_a_changed_byte_of_the_inventory_never_changes_what_headers_say(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of a damaged shard are read again from the images."""
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    catalog.update(commons, [RECORD], tmp_path / "kept")
+    drawn, found = random.Random(4), expected(commons)
+    shards = sorted(path.name for path in (tmp_path / "kept" / "inventory").glob("*.parquet"))
+    assert len(shards) == 4
+    n_read = []
+    for trial in range(40):
+        folder = tmp_path / str(trial)
+        shutil.copytree(tmp_path / "kept", folder)
+        shard = folder / "inventory" / drawn.choice(shards)
+        changed = bytearray(shard.read_bytes())
+        changed[drawn.randrange(len(changed))] ^= 1 << drawn.randrange(8)
+        shard.write_bytes(changed)
+        n_read.append(catalog.update(commons, [RECORD], folder, workers=1).n_read)
+        assert content(folder) == found
+    assert max(n_read) == 29
+
+
+def test_images_that_vanished_are_noticed_beside_a_shard_that_cannot_be_read(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails between the look at the mark and the reading of the lines."""
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    trusted = catalog.trusted_parts
+    (commons / "p9" / "a.dcm").unlink()
+    (commons / "p9" / "b.dcm").unlink()
+
+    def then_damaged(directory: Path, root: Path) -> object:
+        found = trusted(directory, root)
+        assert found is not None
+        shard = directory / "inventory" / "000001.parquet"
+        content = bytearray(shard.read_bytes())
+        content[40:60] = bytes(20)
+        shard.write_bytes(content)
+        return found
+
+    monkeypatch.setattr(catalog, "trusted_parts", then_damaged)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
 
 
 @pytest.mark.parametrize("harm", [_no_mark, _lost, _damaged, _other_list, _moved_images])
