@@ -247,6 +247,7 @@ def test_a_changed_byte_of_the_inventory_never_changes_what_headers_say(
 ) -> None:
     """Lines of a damaged shard are read again from the images."""
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    monkeypatch.setattr(inventory, "_BLOCK", 4)
     catalog.update(commons, [RECORD], tmp_path / "kept")
     drawn, found = random.Random(4), expected(commons)
     shards = sorted(path.name for path in (tmp_path / "kept" / "inventory").glob("*.parquet"))
@@ -269,6 +270,7 @@ def test_images_that_vanished_are_noticed_beside_a_shard_that_cannot_be_read(
 ) -> None:
     """The disk fails between the look at the mark and the reading of the lines."""
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    monkeypatch.setattr(inventory, "_BLOCK", 4)
     catalog.update(commons, [RECORD], tmp_path / "catalog")
     trusted = catalog.trusted_parts
     (commons / "p9" / "a.dcm").unlink()
