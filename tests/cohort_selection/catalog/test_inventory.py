@@ -437,6 +437,62 @@ def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     ]
 
 
+KILLED_AT = """
+import os, sys
+from pathlib import Path
+from cohort_selection import atomic_files
+from cohort_selection.catalog import appending, catalog, grouping
+from cohort_selection.study_table import parts
+for module in (parts, appending):
+    module.ROWS = 4
+appending._FULL, parts._GROUP = 2, 3
+owners = {"catalog": catalog, "grouping": grouping, "appending": appending, "Path": Path}
+owner, name, times = owners[sys.argv[3]], sys.argv[4], int(sys.argv[5])
+real, called = getattr(owner, name), []
+def dying(*given, **named):
+    found = real(*given, **named)
+    called.append(found)
+    if len(called) == times:
+        os.kill(os.getpid(), 9)
+    return found
+setattr(owner, name, dying)
+catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "times"),
+    [
+        ("grouping", "one_study", 2),
+        ("appending", "_keep", 2),
+        ("catalog", "write_mark", 1),
+        ("Path", "rename", 2),  # of the inventory's shard, then of the former catalog
+        ("Path", "rename", 3),  # the new catalog has its name
+    ],
+)
+def test_a_run_killed_after_its_headers_were_read_is_made_up_for(
+    commons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    name: str,
+    times: int,
+) -> None:
+    _small_parts(monkeypatch)
+    output = tmp_path / "catalog"
+    catalog.update(commons, [], output)
+    (commons / "p9" / "b.dcm").unlink()
+    write(commons / "p4" / "c.dcm", "i4c", "P4", "S4")
+    write(commons / "z" / "new.dcm", "i20", "P20", "S20")
+    given = (str(commons), str(output), owner, name, str(times))
+    ended = subprocess.run([sys.executable, "-c", KILLED_AT, *given], check=False)
+    assert ended.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    again = catalog.update(commons, [], output)
+    assert (again.n_read, again.n_unchanged) == (0, 30)
+    assert content(output) == expected(commons)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog", "commons"]
+
+
 def many(folder: Path, count: int) -> Path:
     """A commons of ``count`` images, each a study of its own, 100 to a folder."""
     template = write(folder / "template.dcm", "name")
