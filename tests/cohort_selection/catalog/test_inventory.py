@@ -19,7 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog import appending, catalog, grouping, inventory, reader_version
+from cohort_selection.catalog import (
+    appending,
+    catalog,
+    former,
+    grouping,
+    inventory,
+    reader_version,
+)
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
@@ -272,7 +279,7 @@ def test_images_that_vanished_are_noticed_beside_a_shard_that_cannot_be_read(
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
     monkeypatch.setattr(inventory, "_BLOCK", 4)
     catalog.update(commons, [RECORD], tmp_path / "catalog")
-    trusted = catalog.trusted_parts
+    trusted = former.trusted_parts
     (commons / "p9" / "a.dcm").unlink()
     (commons / "p9" / "b.dcm").unlink()
 
