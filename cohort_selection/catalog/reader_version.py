@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "16e22cd62c6d35dea358054523aaa91c158fb2dab403d7e460c920be80ef5281": (
+    "067ad9641ca1006f6d9496d325dca02cd04bea8c678a910f497d9515a87b1151": (
         "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
     ),
 }
