@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "067ad9641ca1006f6d9496d325dca02cd04bea8c678a910f497d9515a87b1151": (
+    "fb8f1d7b0ec051d9d980c98871bcd159c5d647954201f0ba81c21c2a7f147e1a": (
         "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
     ),
 }

@@ -210,7 +210,8 @@ def _by_level(
     groups = sorted(set().union(*shown.values()))
     masks = {group: cases.inside(group) for group in groups}
     closed = _too_alike(rows, shown, masks, terms)
-    replicates = _FEW if terms.figure == "auroc" else terms.replicates
+    by_replicates = any(isinstance(each.answers, OneScore) for each in rows)
+    replicates = terms.replicates if by_replicates and terms.figure != "auroc" else _FEW
     of_level = replace(terms, figure=_at_prevalence(terms.figure, cases.labels))
     for group in groups:
         showing = [each for each in rows if group in shown[each.name]]

@@ -7,7 +7,7 @@ from datetime import date
 
 from cohort_selection.cases import LABEL
 from cohort_selection.plan.cohort_plan import CohortPlan
-from cohort_selection.task.declaration import BINARY, ORDINAL
+from cohort_selection.task.declaration import BINARY, MULTICLASS, MULTILABEL, ORDINAL
 from evaluator.benchmark.beside_task import at_the_label
 from evaluator.benchmark.offered import offered
 from evaluator.benchmark.specification import Benchmark
@@ -124,12 +124,20 @@ def _scoring(benchmark: Benchmark) -> list[tuple[str, str]]:
         ("Subgroups", ", ".join(groups) or "none"),
         (
             "Declared gaps",
-            "; ".join(f"{figure(metric).name} by {by}" for metric, by in plan.declared_gaps)
-            or "none",
+            _gaps(benchmark),
         ),
         ("Intervals", f"{numbers.percent(plan.confidence)}"),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def _gaps(benchmark: Benchmark) -> str:
+    """The gaps that are tested, and where a task has parts that each is by itself."""
+    declared = benchmark.analysis.declared_gaps
+    named = "; ".join(f"{figure(metric).name} by {by}" for metric, by in declared)
+    if named and benchmark.task.kind in (MULTILABEL, MULTICLASS):
+        named += " (in each part by itself, not adjusted for the number of parts)"
+    return named or "none"
 
 
 def _threshold(benchmark: Benchmark) -> str:

@@ -224,7 +224,7 @@ def depends_on_threshold(figure: FigureName) -> bool:
 
 
 def without(evaluation: Evaluation, apart: SetApart) -> Evaluation:
-    """Leave out the figures that ``found`` forbids: all of them where it is everyone's scores."""
+    """Leave out the figures that ``apart`` forbids: all of them where it is everyone's scores."""
     if OVERALL_ATTRIBUTE in apart.by_score:
         return replace(evaluation, results=(), curves=())
     return replace(

@@ -25,6 +25,8 @@ from metrics.resampling.sums import LANES
 
 _ALIKE = 1e-12
 """Influences that differ by less than this share of their size are the same."""
+_NEVER_ZERO = float(np.finfo(np.float64).tiny)
+"""The smallest p-value: that of more than a thousand coins would be written as 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,7 @@ def influence_pairs(group: Group, value: Floats, influence: Floats, confidence: 
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2.0 * stdtr(np.minimum(sure, 1e9), -np.abs(difference) / error)
     alike = error == 0.0
-    p = np.maximum(np.where(alike, 0.0, p), np.exp2(1.0 - coins).clip(max=1.0))
+    p = np.maximum(np.where(alike, 0.0, p), np.exp2(1.0 - coins).clip(_NEVER_ZERO, 1.0))
     p[difference == 0.0] = 1.0
     half = stdtrit(np.minimum(sure, 1e9), 0.5 + confidence / 2.0) * error
     over = ", over patients" if group.clustered else ""

@@ -214,7 +214,7 @@ def mcnemar(right_a: ArrayLike, right_b: ArrayLike, patients: ArrayLike | None =
 
 
 def _coins(sizes: Ints, observed: int) -> float:
-    """Chance that a coin's sign for each size makes a sum at least as far from 0 as ``seen``."""
+    """Chance that coins' signs of the sizes make a sum at least as far from 0 as ``observed``."""
     from scipy.special import bdtr, gammaln  # scipy is costly to import
 
     distinct, count = np.unique(sizes[sizes > 0], return_counts=True)

@@ -4,7 +4,7 @@ A gap's interval is made of the levels' own intervals (MOVER), so it allows for 
 twenty cases that is 0.85 in truth. The intervals of an attribute's differences hold together. The
 interval of a figure's range over the levels, "max - min", reaches from the difference that some
 pair must have to the largest that some pair may have. Whether a declared gap is more than chance is
-for ``gap_tests`` to say; what was not declared is described here, and carries no p-value.
+for ``tests`` and ``means`` to say; what was not declared is described here, and carries no p-value.
 """
 
 from __future__ import annotations

@@ -56,9 +56,9 @@ def mean_gap_test(
     patients of a class that counts, and where all values are equal.
     """
     if figure in SHARES_OF_MASKS:
-        rated = replace(whole, s=values)
+        rated, rate = replace(whole, s=values), SHARES_OF_MASKS[figure]
         counted = np.where(np.isnan(values), -1, level)
-        rate = SHARES_OF_MASKS[figure]
+        _refuse_none(figure, counted, levels_in(level))
         return gap_test(
             rate, rated, counted, threshold=0.5, permutations=permutations, seed=seed,
             threads=threads,
@@ -99,6 +99,11 @@ def _by_class(items: Items, y: Bools, weight: Floats) -> Floats:
     """Sums of ``weight`` (cases,) over the negatives and the positives of items (items, 2)."""
     columns = [np.bincount(items.item[c], weight[c], items.level.size) for c in (~y, y)]
     return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _refuse_none(figure: str, counted: Ints, n_levels: int) -> None:
+    if not np.isin(np.arange(n_levels), counted).all():
+        raise UndefinedMetric(f"a level has no case that counts in {figure}; leave it out")
 
 
 def _refuse_few(cases: Floats, items: Items, shares: Floats, n_levels: int) -> None:

@@ -45,9 +45,9 @@ def area_interval(group: Group, study: Study, area: Area, confidence: float) -> 
 
 
 def lesion_share_interval(group: Group, study: Study, hits: Floats, confidence: float) -> Interval:
-    """Interval of a share of lesions; ``found`` (cases,) how many of each case's were found.
+    """Interval of a share of lesions; ``hits`` (cases,) how many of each case's were found.
 
-    Formula: influence (found - share lesions) / all lesions of each case, summed over patients;
+    Formula: influence (hits - share lesions) / all lesions of each case, summed over patients;
     logit scale, t.
     """
     lesions = study.lesions_of_case

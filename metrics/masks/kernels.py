@@ -25,9 +25,9 @@ def nearest_in_slices(
     column: Places,
     some: NDArray[np.bool_],
 ) -> None:
-    """For each place of each slice, the nearest point of ``there`` in that slice.
+    """For each place of each slice, the nearest point of ``mask`` in that slice.
 
-    ``there`` (slices, rows, columns); ``some`` (slices,) whether a slice has a point. The nearest
+    ``mask`` (slices, rows, columns); ``some`` (slices,) whether a slice has a point. The nearest
     point of (z, y, x) is at row r = ``row``[z, y, x] and column ``column``[z, r, x]; spacings of
     rows and columns in mm. Slices without a point are left as they are.
     """
@@ -102,7 +102,7 @@ def distances(
     some: NDArray[np.bool_],
     out: NDArray[np.float64],
 ) -> None:
-    """Distance of each point of ``here`` to the nearest point, in the order of the grid.
+    """Distance of each point of ``mask`` to the nearest point, in the order of the grid.
 
     ``size`` (3,) spacings in mm; the other arrays are those of ``nearest_in_slices``. Points with
     none as near as ``within`` may get infinity. ``out`` (points,).

@@ -23,8 +23,8 @@ def fetched(
 ) -> Path:
     """The list of practice cases below ``folder``, fetched unless they are there already.
 
-    ``told`` is the server's document on the benchmark. Raises ClientError where it has no practice
-    cases, and where what came is not what was told.
+    ``offered`` is the server's document on the benchmark. Raises ClientError where it has no
+    practice cases, and where what came is not what was announced.
     """
     digest, size = _announced(connection.address, offered)
     cached = folder / digest

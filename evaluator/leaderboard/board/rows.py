@@ -261,7 +261,7 @@ def _legend(
         found.append(
             (
                 "Worst group",
-                "shown subgroup with the worst value; a minimum over noisy figures errs low",
+                "shown subgroup with the worst value; the worst of several looks worse than it is",
             )
         )
     if board.comparison is not None:

@@ -49,8 +49,11 @@ class Findings:
     found: tuple[Finding, ...]
 
 
-def findings(release: Release, primary: str) -> Findings:
-    """Read the released figures off their intervals, and claim no more than these."""
+def findings(release: Release, primary: str, whole: Release | None = None) -> Findings:
+    """Read the released figures off their intervals, and claim no more than these.
+
+    ``whole`` is the release that ``release`` is a part of, where it is one.
+    """
     cases = f"{release.n_cases} cases of {release.n_patients} patients"
     if release.n_positive is None and not release.results:
         small = (
@@ -69,7 +72,7 @@ def findings(release: Release, primary: str) -> Findings:
         "Ranking": [*_headline(release, primary), *_in_words(release)],
         "Threshold": _at_threshold(release),
         "Calibration": calibration_in_words(release),
-        "Gaps": gap_sentences(release),
+        "Gaps": gap_sentences(release, whole),
         "Beside readers": panel_sentences(release.panels, numbers.percent(release.confidence)),
     }
     found = tuple(Finding(name, tuple(said)) for name, said in parts.items() if said)

@@ -14,6 +14,7 @@ from evaluator.scoring.results import ALL_LEVELS, VERSUS, Result
 from metrics.estimate import Estimate
 from metrics.figure_name import FigureName, Kind
 from metrics.gaps.differences import MAX_MIN, MIN_MAX, MIXED, WITHOUT
+from metrics.gaps.tests import MEANS_OF_GRADES, MEANS_OF_MASKS, SHARES_OF_MASKS
 
 COMPARISONS = {MAX_MIN: "largest less smallest"}
 RATIO = " (smallest by largest)"
@@ -23,6 +24,8 @@ SHARES = ("auroc", "sensitivity", "specificity")
 """Figures between 0 and 1 whose largest gaps can be named in one sentence."""
 ABREAST = 5
 """Comparisons that stand side by side in one table, so that it fits on paper."""
+_BY_CLASS = {*MEANS_OF_GRADES, *MEANS_OF_MASKS} - SHARES_OF_MASKS.keys()
+"""Means whose test weighs the classes alike."""
 MIXES = "*"
 """Beside a figure whose gap mixes in prevalence."""
 
@@ -139,26 +142,66 @@ def _mixes(base: str) -> bool:
 
 
 def _short(base: str) -> str:
-    name = FIGURES[base].short if base in FIGURES else figure(base).name
+    at = bool(FigureName.read(base).at)
+    name = figure(base).short if base in FIGURES or at else figure(base).name
     if base.endswith("_ratio"):
         name += RATIO
     return f"{name}{MIXES}" if _mixes(base) else name
 
 
-def gap_sentences(release: Release) -> list[str]:
-    """What the first screen says of gaps: the primary one, and the largest that may be there."""
+def gap_sentences(release: Release, whole: Release | None = None) -> list[str]:
+    """What the first screen says of gaps: the primary one, and the largest that may be there.
+
+    ``whole`` is the release that ``release`` is a part of, where it is one.
+    """
     declared = release.declared_gaps
     if not declared or release.n_positive is None:
         groups = any(result.figure.kind is Kind.GAP for result in release.results)
-        return [footing(release).untested_gaps, *_largest(release)] if groups else []
+        return [_untested(release, whole), *_largest(release)] if groups else []
     if len(release.results) == 1:  # the primary figure alone is told
         return []
     first, *others = declared_gaps(release)
     return [
         f"Primary gap, {_in_words(first, release)}",
         *(f"Gap in {_in_words(gap, release)}" for gap in others if gap.shown),
+        *((of_parts(whole),) if whole is not None else ()),
         *_largest(release),
     ]
+
+
+def _untested(release: Release, whole: Release | None) -> str:
+    """Why no gap is tested here."""
+    if whole is not None and whole.declared_gaps:
+        return "The gaps that are tested are those of the whole; here gaps are described."
+    if any(part.declared_gaps for part in release.parts):
+        return (
+            f"Gaps are described here, and tested in the report of each part. {of_parts(release)}"
+        )
+    return footing(release).untested_gaps
+
+
+def of_parts(whole: Release) -> str:
+    """That the tests of one part know nothing of the other parts'."""
+    n = sum(bool(part.declared_gaps) for part in whole.parts)
+    return (
+        f"Each of the {n} parts is tested by itself: no p-value is adjusted for their number, so "
+        f"that a gap in some part is shown by chance more often than {_error(whole)}."
+    )
+
+
+def _error(release: Release) -> str:
+    return f"in {numbers.percent(1.0 - release.confidence)} of studies"
+
+
+def how_tested(release: Release, whole: Release | None = None) -> str:
+    """What a reader must know of the p-values of declared gaps, beside their table."""
+    said = [of_parts(whole)] if whole is not None else []
+    if any(FigureName.read(name).base in _BY_CLASS for name, _ in release.declared_gaps):
+        said.append(
+            "The size is that of plain means over cases. The test of a mean weighs positive and "
+            "negative cases in each level as in all, so that prevalence alone is no gap."
+        )
+    return " ".join(said)
 
 
 def _in_words(gap: DeclaredGap, release: Release) -> str:
@@ -204,7 +247,7 @@ def _largest(release: Release) -> list[str]:
 
 
 def _named(metric: str) -> str:
-    return "AUROC" if metric == "auroc" else figure(metric).name.lower()
+    return "AUROC" if metric == "auroc" else figure(metric).within
 
 
 def _counted(release: Release) -> str:

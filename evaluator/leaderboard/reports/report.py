@@ -22,7 +22,7 @@ from evaluator.leaderboard.drawing.palette import in_the_dark
 from evaluator.leaderboard.drawing.plots import Chart, charts
 from evaluator.leaderboard.reports import fact_sheet_block, footing, parts_block, verdict_block
 from evaluator.leaderboard.reports.findings import calibration_in_words, findings
-from evaluator.leaderboard.reports.gap_rows import declared_gaps
+from evaluator.leaderboard.reports.gap_rows import declared_gaps, how_tested
 from evaluator.leaderboard.reports.group_tables import GroupTable, group_table
 from evaluator.leaderboard.reports.population import Population, population
 from evaluator.leaderboard.templating.environment import STATIC, environment
@@ -109,7 +109,8 @@ def render_report(
             confidence=numbers.percent(release.confidence),
             primary=figure(primary),
             headline=release.find(primary),
-            findings=findings(release, primary),
+            findings=findings(release, primary, whole if part else None),
+            gaps_tested=how_tested(release, whole if part else None),
             exposure=exposure,
             charts=drawn,
             fact_sheet=fact_sheet_block.fact_sheet_block(fact_sheet),

@@ -140,6 +140,27 @@ def test_a_submission_that_differs_in_one_case_takes_no_part() -> None:
     assert {each.submission_id: each.reason for each in found.others} == {"B": ALIKE}
 
 
+def test_a_level_in_which_few_cases_differ_closes_its_attribute_for_that_pair() -> None:
+    first, third = graded(0.8, 1), graded(1.0, 2)
+    women = np.flatnonzero(first.attributes["sex"] == "F")
+    grade = graded(1.2, 3).scores.copy()
+    grade[women] = first.scores[women]
+    grade[women[:2]] += np.where(grade[women[:2]] > 4.0, -1.5, 1.5)
+    second = replace(first, scores=grade, outputs=grade[:, None])
+    found = board([first, second, third], plan_of(SEVERITY, "mean_absolute_error"))
+    assert found.others == ()
+    levels = {
+        frozenset((pair.first, pair.second)): {
+            each.attribute
+            for each in found.pairs
+            if {each.first, each.second} == {pair.first, pair.second}
+        }
+        for pair in found.pairs
+    }
+    assert levels[frozenset("AB")] == {"overall"}
+    assert levels[frozenset("AC")] == levels[frozenset("BC")] == {"overall", "sex"}
+
+
 def test_a_finding_in_which_few_cases_differ_takes_the_submission_out() -> None:
     first = findings(0.6, 1)
     outputs = findings(0.6, 2).outputs.copy()

@@ -10,13 +10,14 @@ import pytest
 
 from cohort_selection.cases import Region
 from cohort_selection.task.declaration import ORDINAL, SEGMENTATION, Task
-from evaluator.leaderboard.reports.gap_rows import declared_gaps, gap_sentences
+from evaluator.leaderboard.reports.gap_rows import declared_gaps, gap_sentences, how_tested
+from evaluator.leaderboard.reports.report import render_report
 from evaluator.scoring.results import ALL_LEVELS
 from evaluator.tasks.judged import judge
 from evaluator.tasks.released import released
 from metrics.figure_name import FigureName, Kind
 from tests.evaluator.tasks import region_cases
-from tests.evaluator.tasks.given import PLAN, graded, judged_by, rules
+from tests.evaluator.tasks.given import FINDINGS, PLAN, graded, judged_by, rules, some_findings
 from tests.support import annotated_pictures
 
 SEVERITY = Task(ORDINAL, "severity", lowest=0, highest=8, cuts=(4,))
@@ -44,6 +45,29 @@ def test_the_error_of_grades_is_tested_between_levels(wide: float, found: bool) 
     (row,) = declared_gaps(release)
     assert row.shown is found
     assert gap_sentences(release)[0].startswith("Primary gap, mean absolute error, grades by sex: ")
+    assert how_tested(release).startswith("The size is that of plain means over cases. The test ")
+    (part,) = release.parts
+    here = gap_sentences(release.of_part(part.name), release)
+    assert here[0] == "The gaps that are tested are those of the whole; here gaps are described."
+
+
+def test_findings_say_that_each_is_tested_by_itself() -> None:
+    plan = replace(PLAN, primary="macro_auroc", subgroups=("sex",), primary_gap=("auroc", "sex"))
+    given, by = some_findings(400, 1), judged_by(FINDINGS, plan)
+    release = released(judge(given, by), given, by, rules())
+    assert release.declared_gaps == ()
+    first, *_ = gap_sentences(release)
+    assert first.startswith("Gaps are described here, and tested in the report of each part. ")
+    tested = release.of_part(release.parts[0].name)
+    alone = f"Each of the {len(release.parts)} parts is tested by itself"
+    assert alone in first
+    assert "more often than in 5\N{NO-BREAK SPACE}% of studies" in first
+    assert any(said.startswith(alone) for said in gap_sentences(tested, release))
+    assert how_tested(tested, release).startswith(alone)
+    assert how_tested(tested) == ""
+    page = render_report(release, primary="macro_auroc", part=release.parts[0].name)
+    assert page.count(alone) == 2  # among the findings, and beside the p-values
+    assert "No gap between groups was declared" not in render_report(release)
 
 
 def test_masks_that_are_worse_at_one_site_are_found(tmp_path: Path) -> None:

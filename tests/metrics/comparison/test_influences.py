@@ -77,6 +77,13 @@ def test_what_shows_no_variance_has_no_bounds_and_equal_answers_do_not_differ() 
     assert (made.low[2], made.high[2]) == (0.0, 0.0)
 
 
+def test_no_p_value_is_zero_however_many_cases_differ_alike() -> None:
+    y = np.arange(1_500) < 700
+    influence = np.stack([np.zeros(1_500), np.zeros(1_500)])
+    made = influence_pairs(group_of(y), np.array([1.0, 0.0]), influence, 0.95)
+    assert 0.0 < made.p_value[0] < 1e-300
+
+
 def test_the_better_one_leads_and_equal_ones_share_a_tier() -> None:
     random = np.random.default_rng(3)
     y = np.arange(120) < 60

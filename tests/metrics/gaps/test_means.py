@@ -94,6 +94,13 @@ def test_what_cannot_be_tested_says_why() -> None:
         mean_gap_test("mean_dice", one, group, level)
 
 
+def test_a_level_without_a_case_of_a_share_is_not_left_out_in_silence() -> None:
+    level, y = np.repeat([0, 1, 2], 20), np.arange(60) % 2 == 0
+    missed = np.where(y & (level < 2), np.arange(60.0) % 4 == 0, np.nan)
+    with pytest.raises(UndefinedMetric, match="no case that counts in missed_masks"):
+        mean_gap_test("missed_masks", missed, group_of(y), level)
+
+
 def test_distances_and_agreement_cannot_be_declared() -> None:
     refuse_undeclarable("mean_nsd_at_tolerance_5")
     with pytest.raises(UndefinedMetric, match="long tail"):
