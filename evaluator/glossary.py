@@ -33,10 +33,13 @@ class Figure:
 
     @property
     def within(self) -> str:
-        """The name within a sentence; an abbreviation at its beginning stays as it is."""
+        """The name within a sentence; an abbreviation or a person at its beginning stays."""
         plain = self.name[1:2].islower() or self.name[1:2] == " "
+        plain = plain and not self.name.startswith(_PERSONS)
         return self.name[:1].lower() + self.name[1:] if plain else self.name
 
+
+_PERSONS = ("Brier", "Cohen", "Kendall", "Matthews", "Spiegelhalter", "Youden")
 
 DISCRIMINATION = "Discrimination"
 CALIBRATION = "Calibration"

@@ -178,8 +178,7 @@ def _of_list(directory: Path, listed: Mapping[str, Any]) -> Parts:
     )
     schema(found.findings)
     for part in found.parts:
-        part.number  # noqa: B018 - its name is held against the pattern
-        if not (isinstance(part.studies, int) and isinstance(part.bytes, int)):
+        if not all(isinstance(n, int) for n in (part.number, part.studies, part.bytes)):
             raise TypeError(f"{part.name} has numbers that are none")
     return found
 

@@ -133,6 +133,7 @@ def test_chance_is_told_once_and_of_the_primary_figure() -> None:
         ("mean_dice", "mean Dice"),
         ("hand_till_auroc", "AUROC over pairs of classes (Hand & Till)"),
         ("npv", "negative predictive value"),
+        ("cohen_kappa", "Cohen's kappa"),
     ],
 )
 def test_an_abbreviation_keeps_its_capitals_within_a_sentence(name: str, within: str) -> None:
