@@ -52,7 +52,8 @@ for letters, spelling in (
     right, front, up = affine[:3, 3]  # MONAI's coordinates: to the right, to the front, up
     by_monai = (-float(right), -float(front), float(up))
     by_itk = SimpleITK.ReadImage(sys.argv[1]).GetOrigin()  # to the left, to the back, up
-    print(f"{spelling}: MONAI", *map(round, by_monai), "SimpleITK", *map(round, by_itk))
+    places = [" ".join(f"{value:.0f}" for value in place) for place in (by_monai, by_itk)]
+    print(f"{spelling + ':':24} MONAI {places[0]}, SimpleITK {places[1]}")
     assert by_itk == (10.0, 20.0, 30.0)
     found[spelling] = by_monai
 assert found["left-posterior-superior"] == found["right-anterior-superior"] == (10.0, 20.0, 30.0)

@@ -7,7 +7,6 @@ The truth of each figure is summed out over the joint distribution of reference 
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from metrics.arrays import Floats, Ints
 from metrics.grades.agreement import REACH
 from metrics.grades.figures import Graded, grade_figures
 from metrics.group import DESIGNS, SAMPLED, everyone
-from perf.coverage import study
+from perf.coverage.command import continued
 from perf.coverage.counting import ABOVE, BELOW, DEFINED, Cell, Counts, generator
 from perf.coverage.study import Kept
 from perf.coverage.table import replaced
@@ -229,22 +228,8 @@ def held(cell: Kept, figure: str) -> float | None:
 
 def main() -> None:
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(prog="python -m perf.grades", description=__doc__)
-    parser.add_argument("--runs", type=float, default=1.0, help="share of the full number (1)")
-    parser.add_argument("--only", default="", help="the cells whose name holds this")
-    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
-    parser.add_argument("--table", action="store_true", help="write the table, run nothing")
-    options = parser.parse_args()
-    cells = [cell for cell in all_cells() if options.only in cell.name]
-    if not options.table:
-        study.run(
-            cells,
-            KEPT,
-            share=options.runs,
-            workers=options.workers,
-            say=lambda line: print(line, flush=True),
-        )
-    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(study.read(KEPT)), BEGIN))
+    kept = continued("python -m perf.grades", __doc__, all_cells, KEPT)
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(kept), BEGIN))
 
 
 if __name__ == "__main__":

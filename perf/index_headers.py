@@ -1,7 +1,8 @@
 """How fast headers are read, against pydicom, dicomsdl and the bare read of a file's head.
 
     python -m perf.index_headers DICOM_FOLDER          readers side by side, one process
-    python -m perf.index_headers --generate 100000     the whole index of generated files
+    python -m perf.index_headers --generate 100000     the whole index of generated files, again
+                                                       unchanged, and again with 1 % more
     python -m perf.index_headers DICOM_FOLDER --against CHECKOUT
                                                        headers and pictures, in turns with another
                                                        version of the project
@@ -168,7 +169,7 @@ def compare_with(folder: Path, checkout: Path, repeats: int) -> None:
         )
 
 
-def generate(folder: Path, count: int) -> None:
+def generate(folder: Path, count: int, first: int = 0) -> None:
     """Write ``count`` small radiographs, three to a study, 1,000 to a folder."""
     template = folder / "template"
     study, instance = uid("study"), uid("instance")
@@ -186,10 +187,9 @@ def generate(folder: Path, count: int) -> None:
     )
     content = template.read_bytes()
     template.unlink()
-    for number in range(count):
-        if number % 1000 == 0:
-            place = folder / f"{number // 1000:06d}"
-            place.mkdir()
+    for number in range(first, first + count):
+        place = folder / f"{number // 1000:06d}"
+        place.mkdir(exist_ok=True)
         mine = content.replace(study[-9:].encode(), b"%09d" % (number // 3))
         mine = mine.replace(instance[-9:].encode(), b"%09d" % number)
         mine = mine.replace(b"000000000 ", b"%09d " % (number // 6))
@@ -200,8 +200,11 @@ def index_generated(count: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, output = Path(folder, "commons"), Path(folder, "catalog")
         root.mkdir()
-        generate(root, count)
-        for what in ("first", "again, nothing changed"):
+        runs = ("first", count), ("again, nothing changed", 0), ("again, 1 % new", count // 100)
+        n_files = 0
+        for what, n_new in runs:
+            generate(root, n_new, n_files)
+            n_files += n_new
             subprocess.run(
                 [
                     *(sys.executable, "-m", "perf.index_headers", "--one"),

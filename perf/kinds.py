@@ -8,7 +8,6 @@ one to three that resemble each other.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from metrics.group import SAMPLED, Group, everyone
 from metrics.marks.figures import MarkMeasures, mark_figures, mark_influences
 from metrics.marks.matching import MatchedCase
 from metrics.outputs.findings import finding_figures, finding_influences
-from perf.coverage import study
+from perf.coverage.command import continued
 from perf.coverage.counting import REJECTED, TESTED, Cell, Counts, generator
 from perf.coverage.study import Kept
 from perf.coverage.table import replaced
@@ -317,22 +316,7 @@ def _table(head: str, rows: Sequence[str], kept: Mapping[str, Kept]) -> str:
 
 def main() -> None:
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(prog="python -m perf.kinds", description=__doc__)
-    parser.add_argument("--runs", type=float, default=1.0, help="share of the full number (1)")
-    parser.add_argument("--only", default="", help="the cells whose name holds this")
-    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
-    parser.add_argument("--table", action="store_true", help="write the tables, run nothing")
-    options = parser.parse_args()
-    cells = [cell for cell in all_cells() if options.only in cell.name]
-    if not options.table:
-        study.run(
-            cells,
-            KEPT,
-            share=options.runs,
-            workers=options.workers,
-            say=lambda line: print(line, flush=True),
-        )
-    kept = study.read(KEPT)
+    kept = continued("python -m perf.kinds", __doc__, all_cells, KEPT)
     for name, block in (("ranking.md", pairs_block(kept)), ("gaps.md", levels_block(kept))):
         document = DOCUMENTS / name
         document.write_text(replaced(document.read_text(), block, BEGIN))

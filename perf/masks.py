@@ -6,7 +6,6 @@ a run that was cut off goes on. Patients have one case, or one to three that res
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from metrics.marks.matching import MatchedCase
 from metrics.masks.empty_rules import EmptyRules
 from metrics.masks.figures import MaskMeasures, mask_figures
 from metrics.masks.measures import PairMeasures, State
-from perf.coverage import study
+from perf.coverage.command import continued
 from perf.coverage.counting import ABOVE, BELOW, DEFINED, Cell, Counts, generator
 from perf.coverage.study import Kept
 from perf.coverage.table import replaced
@@ -376,22 +375,8 @@ def held(cell: Kept, figure: str) -> float | None:
 
 def main() -> None:
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(prog="python -m perf.masks", description=__doc__)
-    parser.add_argument("--runs", type=float, default=1.0, help="share of the full number (1)")
-    parser.add_argument("--only", default="", help="the cells whose name holds this")
-    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
-    parser.add_argument("--table", action="store_true", help="write the tables, run nothing")
-    options = parser.parse_args()
-    cells = [cell for cell in all_cells() if options.only in cell.name]
-    if not options.table:
-        study.run(
-            cells,
-            KEPT,
-            share=options.runs,
-            workers=options.workers,
-            say=lambda line: print(line, flush=True),
-        )
-    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(study.read(KEPT)), BEGIN))
+    kept = continued("python -m perf.masks", __doc__, all_cells, KEPT)
+    DOCUMENT.write_text(replaced(DOCUMENT.read_text(), block(kept), BEGIN))
 
 
 if __name__ == "__main__":

@@ -97,9 +97,9 @@ def write_parts(directory: Path, studies: Studies, joining: Joining, doubts: Dou
     names, where the file system has hard links.
     """
     findings = joining.findings
-    numbers = list(map(_number, studies.parts))
+    numbers = [part.number for part in studies.parts]
     last = studies.parts[-1] if studies.parts else None
-    fresh = 0 if last is None else _number(last) + (last.studies >= _FULL)
+    fresh = 0 if last is None else last.number + (last.studies >= _FULL)
     new = [
         np.ones(rows.num_rows, np.bool_)
         for rows in studies.rows([None] * studies.n_groups, ["study_uid"])
@@ -108,6 +108,8 @@ def write_parts(directory: Path, studies: Studies, joining: Joining, doubts: Dou
     for number in dict.fromkeys([*numbers, fresh]):
         part = studies.parts[numbers.index(number)] if number in numbers else None
         made, gone = studies.made_of(part) if part is not None else (new, True)
+        # A study that two parts of a damaged catalog have stays in the first of them.
+        made = [these & left for these, left in zip(made, new, strict=True)]
         if number == fresh:
             made = new
         new = [others & ~these for others, these in zip(new, made, strict=True)]
@@ -170,10 +172,6 @@ def _merged(some: Iterator[pa.Table], others: Iterator[pa.Table]) -> Iterator[pa
         if begun is not None:
             yield begun
             yield from stream
-
-
-def _number(part: Part) -> int:
-    return int(part.name.removeprefix("part-").removesuffix(".parquet"))
 
 
 def _link(directory: Path, studies: Studies, part: Part) -> None:

@@ -17,7 +17,14 @@ STUDIES = "studies"
 """The folder of an inventory that says what was made of it."""
 DISAGREEING = "disagreeing.parquet"
 MARK = "mark"
-_SOURCES = ("catalog/grouping.py", "study_table/schema.py", "study_table/study_rows.py")
+_SOURCES = (
+    "catalog/grouping.py",
+    "catalog/joining.py",
+    "patients/patient_doubts.py",
+    "study_table/schema.py",
+    "study_table/study_rows.py",
+)
+"""What makes rows of headers, and gives the header's values back of rows that were joined."""
 
 
 def write_mark(directory: Path, root: Path) -> None:

@@ -128,6 +128,9 @@ class _Changes:
         if images.num_rows and self._count <= _MOST_CHANGED:
             self._tables.append(images)
 
+    def lose_count(self) -> None:
+        self._count = _MOST_CHANGED + 1
+
     def found(self) -> pa.Table | None:
         return pa.concat_tables(self._tables) if self._count <= _MOST_CHANGED else None
 
@@ -230,6 +233,8 @@ def _compared(root: Path, known: Sequence[Path], changes: _Changes) -> Iterator[
             )
     for left in inventories[-1].rest() if inventories else ():
         changes.add(left)
+    if inventories and inventories[-1].damaged:
+        changes.lose_count()
 
 
 def _same(states: Sequence[pa.Array], known: pa.Table) -> NDArray[np.int64]:
@@ -248,16 +253,30 @@ def _same(states: Sequence[pa.Array], known: pa.Table) -> NDArray[np.int64]:
 
 
 class _Known:
-    """The lines of an inventory in order, handed out up to one key after the other."""
+    """The lines of an inventory in order, handed out up to one key after the other.
+
+    They end before a shard that is ``damaged``.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Begin with its first line."""
-        self._tables = map(pq.read_table, valid_shards(folder))
+        self.damaged = False
+        self._shards = iter(valid_shards(folder))
         self._left = self._next()
 
     def _next(self) -> pa.Table | None:
-        read = next(self._tables, None)
-        return None if read is None else read.replace_schema_metadata(None)
+        path = next(self._shards, None)
+        if path is None or self.damaged:
+            return None
+        try:
+            read = pq.read_table(path, page_checksum_verification=True)
+            read = read.replace_schema_metadata(None)
+            read.validate(full=True)
+        except (OSError, pa.ArrowException):
+            self.damaged = True
+            return None
+        self.damaged = read.schema != LINE
+        return None if self.damaged else read
 
     def until(self, last: bytes) -> pa.Table:
         """The lines up to the key ``last``, among those not yet given."""
@@ -311,7 +330,8 @@ _READ = ("reason", *Described._fields)
 def _write_shard(path: Path, lines: Sequence[pa.Table]) -> None:
     unfinished = path.with_suffix(".unfinished")
     table = pa.concat_tables(lines).combine_chunks()
-    pq.write_table(table.replace_schema_metadata({"reader": reader()}), unfinished)
+    marked = table.replace_schema_metadata({"reader": reader()})
+    pq.write_table(marked, unfinished, write_page_checksum=True)
     descriptor = os.open(unfinished, os.O_RDONLY)
     try:
         os.fsync(descriptor)

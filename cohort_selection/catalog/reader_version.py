@@ -30,7 +30,7 @@ _SOURCES = (
     "catalog/inventory.py",
 )
 _FORMERLY = {
-    "16e22cd62c6d35dea358054523aaa91c158fb2dab403d7e460c920be80ef5281": (
+    "fb8f1d7b0ec051d9d980c98871bcd159c5d647954201f0ba81c21c2a7f147e1a": (
         "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
     ),
 }

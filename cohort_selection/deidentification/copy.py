@@ -230,7 +230,7 @@ def _encoded(kept: Dataset, syntax: UID) -> list[bytes | memoryview]:
 
 def _known_to_index(source: Path) -> Described:
     """What the index knows of a file. Raises DeidentificationError where it would not take it."""
-    found = describe(source)
+    found = describe(source, nameless=True)  # the source may be a copy itself
     if isinstance(found, str):
         raise DeidentificationError(
             source.name,

@@ -43,9 +43,9 @@ def _all(words: str, lacking: Lacking, unfit: Unfit) -> dict[str, Need]:
 
 NEEDED: Mapping[str, Need] = MappingProxyType(
     {
-        # Which image, study and patient. A copy has UIDs of its own, whatever the values were.
+        # Which image and study. A copy has UIDs of its own, whatever the values were.
         **_all(
-            "StudyInstanceUID SOPInstanceUID PatientID Modality",
+            "StudyInstanceUID SOPInstanceUID Modality",
             Lacking.QUARANTINED,
             Unfit.LEFT_OUT,
         ),

@@ -102,8 +102,11 @@ def _named(path: Path, found: Described | str) -> Header | Quarantined:
     return Quarantined(path, found) if isinstance(found, str) else Header(path, *found)
 
 
-def describe(path: Path | bytes, *, quick: bool = True) -> Described | str:
-    """What one file's header says, or why the file cannot be a case's image."""
+def describe(path: Path | bytes, *, quick: bool = True, nameless: bool = False) -> Described | str:
+    """What one file's header says, or why the file cannot be a case's image.
+
+    ``nameless`` takes an image of nobody, as a de-identified copy is.
+    """
     try:
         descriptor = os.open(path, _READING)
         try:
@@ -115,7 +118,7 @@ def describe(path: Path | bytes, *, quick: bool = True) -> Described | str:
             if elements is None:
                 with open(path, "rb") as file:  # noqa: PTH123 - a path in bytes has no method
                     elements = pydicom_elements(file)
-            described = _described(elements)
+            described = _described(elements, nameless=nameless)
             refuse_unreadable_pixels(descriptor, size, elements)
             return described
         finally:
@@ -143,13 +146,13 @@ def _refuse_other_formats(head: bytes, size: int) -> None:
 # What the elements mean
 
 
-def _described(elements: Elements) -> Described:
+def _described(elements: Elements, *, nameless: bool) -> Described:
     texts, fields = elements.texts, elements.fields
     sop_class = fields.get("SOPClassUID", "")
     if sop_class == _DICOMDIR or texts.get("MediaStorageSOPClassUID") == _DICOMDIR:
         raise Unfit("a DICOMDIR: a table of contents and not an image")
     for keyword in ("StudyInstanceUID", "PatientID", "SOPInstanceUID"):
-        if not texts.get(keyword):
+        if not texts.get(keyword) and not (nameless and keyword == "PatientID"):
             raise Unfit(f"no {keyword} in its header")
     modality = fields.get("Modality", "").upper()
     if not modality:
@@ -166,7 +169,7 @@ def _described(elements: Elements) -> Described:
     person = header_doubts.person(texts)
     return Described(
         texts["StudyInstanceUID"],
-        texts["PatientID"],
+        texts.get("PatientID", ""),
         texts["SOPInstanceUID"],
         modality,
         fields.get("BodyPartExamined", "").upper(),

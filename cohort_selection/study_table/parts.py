@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +24,7 @@ LIST = "studies.json"
 ROWS = 1 << 18
 """Studies of a part, at most."""
 
+_NAME = re.compile(r"part-(\d{6,})\.parquet")
 _GROUP = 1 << 16  # studies that are read at once
 _MARKS = {"sequestra.version": str(VERSION), "sequestra.linked": "yes"}
 _NO_CODES = frozenset(
@@ -47,6 +50,14 @@ class Part:
     studies: int
     bytes: int
     footer: str
+
+    @property
+    def number(self) -> int:
+        """The number in its name; raises ValueError where that is no name of a part."""
+        found = _NAME.fullmatch(self.name)
+        if found is None:
+            raise ValueError(f"{self.name} is no name of a part")
+        return int(found[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +145,42 @@ def read_parts(directory: Path) -> Parts:
     """
     try:
         listed = json.loads((directory / LIST).read_text("utf-8"))
-        if listed["version"] == VERSION:
-            parts = tuple(Part(**each) for each in listed["parts"])
-            found = Parts(directory, tuple(listed["findings"]), parts)
-        else:
-            found = None
+        found = _of_list(directory, listed) if listed["version"] == VERSION else None
     except (ValueError, KeyError, TypeError) as error:
         raise _again(directory, f"{LIST} is damaged ({type(error).__name__})") from error
     if found is None:
         raise _again(directory, "another version of Sequestra wrote this catalog")
-    if len({part.name for part in parts}) < len(parts):
+    numbers = [part.number for part in found.parts]
+    if len(set(numbers)) < len(numbers):
         raise _again(directory, f"{LIST} has a part twice")
-    for part in parts:
+    if numbers != sorted(numbers):
+        raise _again(directory, f"{LIST} has its parts out of order")
+    for part in found.parts:
         path = directory / FOLDER / part.name
         if not path.is_file():
             raise _again(directory, f"{FOLDER}/{part.name} is not there")
         if path.stat().st_size != part.bytes or _footer(path) != part.footer:
             raise _again(directory, f"{FOLDER}/{part.name} is damaged, or of another catalog")
+        with _named(directory, part):
+            n_rows = pq.read_metadata(path).num_rows
+        if n_rows != part.studies:
+            raise _again(
+                directory,
+                f"{FOLDER}/{part.name} has {n_rows:,} studies, {part.studies:,} in {LIST}",
+            )
+    return found
+
+
+def _of_list(directory: Path, listed: Mapping[str, Any]) -> Parts:
+    """What the list says; raises ValueError, KeyError or TypeError where that cannot be."""
+    found = Parts(
+        directory, tuple(listed["findings"]), tuple(Part(**each) for each in listed["parts"])
+    )
+    schema(found.findings)
+    for part in found.parts:
+        part.number  # noqa: B018 - its name is held against the pattern
+        if not (isinstance(part.studies, int) and isinstance(part.bytes, int)):
+            raise TypeError(f"{part.name} has numbers that are none")
     return found
 
 
@@ -289,7 +319,7 @@ def _named(directory: Path, part: Part) -> Iterator[None]:
     """Name the part that cannot be read; Arrow's errors do not."""
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise _again(
             directory, f"{FOLDER}/{part.name} cannot be read ({type(error).__name__})"
         ) from error

@@ -56,6 +56,10 @@ _ADVICE = {
     errno.EACCES: "give a path that you may use, or have its owner allow it",
     errno.EROFS: "give a path on a disk that can be written to",
     errno.ENAMETOOLONG: "give a shorter path",
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS),
+        "files cannot be locked there: give a path on a local disk, or turn on locks of its server",
+    ),
 }
 """What to do of an error of the system, by its number."""
 

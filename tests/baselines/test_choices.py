@@ -19,7 +19,10 @@ NO_LIST = "no list is read"
         (("--sensitivity", "2"), "sensitivity is 2.0; give one between 0 and 1"),
         (("--validation-share", "0"), "validation share is 0.0; give one between 0 and 1"),
         (("--target-prevalence", "1"), "target prevalence is 1.0; give one between 0 and 1"),
-        (("--calibration", "plat"), "calibration is 'plat'; give one of platt, temperature"),
+        (
+            ("--calibration", "plat"),
+            "calibration is 'plat' (did you mean 'platt'?); give one of platt, temperature",
+        ),
         (("--seed", "-1"), "seed is -1; give a whole number from 0"),
         (("--baseline", "tables"), "baseline is 'tables'; give one of prevalence, demographics"),
     ],

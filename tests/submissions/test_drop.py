@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from submissions.drop import BATCH, STEP, BeingWritten, Drop, DropError
 
@@ -170,3 +177,63 @@ def test_a_link_in_the_place_of_an_archive_leads_nowhere(drop: Drop, tmp_path: P
     place.symlink_to(elsewhere)
     with pytest.raises(DropError, match="has no archive"):
         drop.archive(TEAM, SHA256)
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.integers(1, 1_500),  # bytes of a piece
+        st.sampled_from(("", "", "write", "save", "full disk", "close", "cut")),
+        st.integers(0, 1_200),  # bytes that the disk still takes
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=_STEPS)
+def test_no_byte_of_an_earlier_batch_is_written_again(steps: list[tuple[int, str, int]]) -> None:
+    """Pieces, writes, full disks and cuts in any order give a beginning of what was sent."""
+    with (
+        pytest.MonkeyPatch.context() as small,
+        TemporaryDirectory() as folder,
+        ThreadPoolExecutor(1) as writer,
+    ):
+        small.setattr("submissions.drop.BATCH", 512)
+        drop, sent = Drop(Path(folder)), CONTENT[:20_000]
+        file = Path(folder) / "incoming" / "u"
+        growing = drop.grow("u", len(sent))
+        for size, then, room in [*steps, (len(sent), "close", 0), (len(sent), "write", 0)]:
+            growing.add(sent[growing.added : growing.added + size])
+            if then == "full disk":
+                with (
+                    file_size_limit(growing.written + room),
+                    suppress(OSError),
+                ):
+                    growing.write()
+            elif then in ("close", "cut"):
+                offset = growing.close(keep=then == "close")
+                assert file.read_bytes() == sent[:offset]
+                growing = drop.grow("u", len(sent))
+                assert growing.offset == offset
+            elif then:
+                writing = writer.submit(growing.write)  # pieces go on coming meanwhile
+                growing.add(sent[growing.added : growing.added + size])
+                writing.result()
+                if then == "save":
+                    growing.save()
+                    assert file.read_bytes()[: growing.offset] == sent[: growing.offset]
+        growing.write()
+        assert growing.sha256() == hashlib.sha256(sent).hexdigest()
+        growing.close()
+        assert file.read_bytes() == sent
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """The system cuts what is written to any file of this process at so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -31,6 +31,7 @@ def file_lock(
 
     Raises Taken where another holds it after so many ``attempts``, 50 ms apart; ``wait`` waits.
     A ``shared`` lock only looks: it keeps others from an exclusive one for that moment.
+    Any other OSError names the file, also that of a disk without locks.
     """
     kind = (LOCK_SH if shared else LOCK_EX) | (0 if wait else LOCK_NB)
     with path.open("r" if shared else "a") as lock:
@@ -42,6 +43,9 @@ def file_lock(
                 if attempt == attempts - 1:
                     raise Taken(f"another process holds {path}") from error
                 time.sleep(0.05)
+            except OSError as error:
+                error.filename = str(path)
+                raise
         yield
 
 

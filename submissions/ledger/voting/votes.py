@@ -247,7 +247,7 @@ def open_votes(rounds: Sequence[Round], document: str) -> tuple[Vote, ...]:
 def final(rounds: Sequence[Round], document: str, reviewers: int) -> Decision | None:
     """What the last round decided of a document for good; None where votes are still taken.
 
-    A round of fewer votes than the benchmark asks for, ``asked``, decides nothing.
+    A round of fewer votes than the benchmark asks for, ``reviewers``, decides nothing.
     """
     if rounds and rounds[-1].document == document and rounds[-1].needed >= reviewers:
         decision = rounds[-1].decision

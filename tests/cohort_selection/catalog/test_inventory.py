@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fcntl
+import json
 import os
 import random
 import shutil
@@ -18,7 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from cohort_selection.catalog import catalog, grouping, inventory, reader_version
+from cohort_selection.catalog import (
+    appending,
+    catalog,
+    former,
+    grouping,
+    inventory,
+    reader_version,
+)
 from cohort_selection.catalog.inventory import ReaderDied
 from cohort_selection.clinical.records import ClinicalRecord
 from cohort_selection.commons.radiograph import uid
@@ -26,6 +34,7 @@ from cohort_selection.dicom import pixel_description
 from cohort_selection.dicom import studies as dicom
 from cohort_selection.dicom.header import Header
 from cohort_selection.dicom.studies import EmptyCommons
+from cohort_selection.study_table import parts
 from cohort_selection.study_table.parts import CatalogError
 from tests.support.catalog_studies import Content, content
 from tests.support.commands import environment, succeed
@@ -173,6 +182,121 @@ def _moved_images(folder: Path, root: Path) -> Path:
     return root.rename(root.with_name("moved"))
 
 
+def _relisted(folder: Path, change: Callable[[list[dict[str, object]]], object]) -> None:
+    path = folder / "studies.json"
+    listed = json.loads(path.read_text())
+    change(listed["parts"])
+    path.write_text(json.dumps(listed))
+
+
+def _renamed(folder: Path, root: Path) -> Path:
+    (folder / "studies" / "part-000001.parquet").rename(folder / "studies" / "more.parquet")
+    _relisted(folder, lambda parts: parts[1].update(name="more.parquet"))
+    return root
+
+
+def _out_of_order(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts.reverse())
+    return root
+
+
+def _another_number(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts[0].update(studies=7))
+    return root
+
+
+def _no_number(folder: Path, root: Path) -> Path:
+    _relisted(folder, lambda parts: parts[0].update(studies="many"))
+    return root
+
+
+@pytest.mark.parametrize("harm", [_renamed, _out_of_order, _another_number, _no_number])
+def test_a_list_of_parts_that_cannot_be_is_named_and_written_again(
+    commons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path, Path], Path],
+) -> None:
+    _small_parts(monkeypatch)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    harm(tmp_path / "catalog", commons)
+    with pytest.raises(CatalogError, match="run sequestra index again"):
+        catalog.read(tmp_path / "catalog")
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
+def test_a_study_that_two_parts_have_is_written_once(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _small_parts(monkeypatch)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    folder = tmp_path / "catalog" / "studies"
+    shutil.copy(folder / "part-000000.parquet", folder / "part-000009.parquet")
+    _relisted(
+        tmp_path / "catalog",
+        lambda parts: parts.append({**parts[0], "name": "part-000009.parquet"}),
+    )
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of at most four studies, which take new ones as long as they have one."""
+    for module in (parts, appending):
+        monkeypatch.setattr(module, "ROWS", 4)
+    monkeypatch.setattr(appending, "_FULL", 2)
+    monkeypatch.setattr(parts, "_GROUP", 3)
+
+
+def test_a_changed_byte_of_the_inventory_never_changes_what_headers_say(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of a damaged shard are read again from the images."""
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    monkeypatch.setattr(inventory, "_BLOCK", 4)
+    catalog.update(commons, [RECORD], tmp_path / "kept")
+    drawn, found = random.Random(4), expected(commons)
+    shards = sorted(path.name for path in (tmp_path / "kept" / "inventory").glob("*.parquet"))
+    assert len(shards) == 4
+    n_read = []
+    for trial in range(40):
+        folder = tmp_path / str(trial)
+        shutil.copytree(tmp_path / "kept", folder)
+        shard = folder / "inventory" / drawn.choice(shards)
+        changed = bytearray(shard.read_bytes())
+        changed[drawn.randrange(len(changed))] ^= 1 << drawn.randrange(8)
+        shard.write_bytes(changed)
+        n_read.append(catalog.update(commons, [RECORD], folder, workers=1).n_read)
+        assert content(folder) == found
+    assert max(n_read) == 29
+
+
+def test_images_that_vanished_are_noticed_beside_a_shard_that_cannot_be_read(
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails between the look at the mark and the reading of the lines."""
+    monkeypatch.setattr(inventory, "_SHARD_ROWS", 8)
+    monkeypatch.setattr(inventory, "_BLOCK", 4)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    trusted = former.trusted_parts
+    (commons / "p9" / "a.dcm").unlink()
+    (commons / "p9" / "b.dcm").unlink()
+
+    def then_damaged(directory: Path, root: Path) -> object:
+        found = trusted(directory, root)
+        assert found is not None
+        shard = directory / "inventory" / "000001.parquet"
+        content = bytearray(shard.read_bytes())
+        content[40:60] = bytes(20)
+        shard.write_bytes(content)
+        return found
+
+    monkeypatch.setattr(catalog, "trusted_parts", then_damaged)
+    catalog.update(commons, [RECORD], tmp_path / "catalog")
+    assert content(tmp_path / "catalog") == expected(commons)
+
+
 @pytest.mark.parametrize("harm", [_no_mark, _lost, _damaged, _other_list, _moved_images])
 def test_rows_of_a_catalog_that_is_another_are_not_taken_over(
     commons: Path, tmp_path: Path, made: list[str], harm: Callable[[Path, Path], Path]
@@ -318,6 +442,62 @@ def test_a_killed_run_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
         "catalog",
         "commons",
     ]
+
+
+KILLED_AT = """
+import os, sys
+from pathlib import Path
+from cohort_selection import atomic_files
+from cohort_selection.catalog import appending, catalog, grouping
+from cohort_selection.study_table import parts
+for module in (parts, appending):
+    module.ROWS = 4
+appending._FULL, parts._GROUP = 2, 3
+owners = {"catalog": catalog, "grouping": grouping, "appending": appending, "Path": Path}
+owner, name, times = owners[sys.argv[3]], sys.argv[4], int(sys.argv[5])
+real, called = getattr(owner, name), []
+def dying(*given, **named):
+    found = real(*given, **named)
+    called.append(found)
+    if len(called) == times:
+        os.kill(os.getpid(), 9)
+    return found
+setattr(owner, name, dying)
+catalog.update(Path(sys.argv[1]), [], Path(sys.argv[2]), workers=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "times"),
+    [
+        ("grouping", "one_study", 2),
+        ("appending", "_keep", 2),
+        ("catalog", "write_mark", 1),
+        ("Path", "rename", 2),  # of the inventory's shard, then of the former catalog
+        ("Path", "rename", 3),  # the new catalog has its name
+    ],
+)
+def test_a_run_killed_after_its_headers_were_read_is_made_up_for(
+    commons: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: str,
+    name: str,
+    times: int,
+) -> None:
+    _small_parts(monkeypatch)
+    output = tmp_path / "catalog"
+    catalog.update(commons, [], output)
+    (commons / "p9" / "b.dcm").unlink()
+    write(commons / "p4" / "c.dcm", "i4c", "P4", "S4")
+    write(commons / "z" / "new.dcm", "i20", "P20", "S20")
+    given = (str(commons), str(output), owner, name, str(times))
+    ended = subprocess.run([sys.executable, "-c", KILLED_AT, *given], check=False)
+    assert ended.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    again = catalog.update(commons, [], output)
+    assert (again.n_read, again.n_unchanged) == (0, 30)
+    assert content(output) == expected(commons)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog", "commons"]
 
 
 def many(folder: Path, count: int) -> Path:

@@ -74,8 +74,8 @@ def test_the_check_prints_what_a_catalog_says_and_writes_nothing(
             ["[cohort.target] names site '105', which no case has", "101 (", "give one of these"],
         ),
         (
-            ("minimum_cases = 20", 'references = { race = "Asien" }\nminimum_cases = 20'),
-            ["[analysis] references names race 'Asien', which no case has (did you mean 'Asian'?)"],
+            ("minimum_cases = 20", 'references = { site = "105" }\nminimum_cases = 20'),
+            ["[analysis] references names site '105', which no case has", "give one of these"],
         ),
         (
             (SEX, f'[[cohort.include]]\nfield = "site"\nis = "101"\n{SEX}'),

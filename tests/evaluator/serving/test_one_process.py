@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from evaluator.stores.installation import Installation, InstallationError
+from evaluator.terminal.printing import system_error
 from submissions.service.store import StoreError
 from submissions.service.web.one_process import only_one
 from tests.support.commands import environment
@@ -132,3 +135,23 @@ def test_a_drop_folder_has_one_web_process(tmp_path: Path) -> None:
         pytest.fail("two processes take uploads")
     with installation.receiving():  # the lock went with the first
         pass
+
+
+def test_a_disk_without_locks_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS answers whose server keeps no locks; its number and words are the system's."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("submissions.ledger.database.locks.flock", no_locks)
+    with (
+        pytest.raises(OSError, match=os.strerror(errno.ENOLCK)) as told,
+        only_one(f"sqlite:///{tmp_path}/accounts.sqlite"),
+    ):
+        pytest.fail("it serves without a lock")
+    assert system_error(told.value) == (
+        f"{tmp_path}/accounts.sqlite.serving: no locks available; files cannot be locked there: "
+        "give a path on a local disk, or turn on locks of its server"
+    )
