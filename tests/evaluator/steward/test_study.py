@@ -131,8 +131,8 @@ def commons(indexed: Path, tmp_path: Path) -> Commons:
     [
         (
             '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\n'
-            'within = { sex = "Femail" }\n',
-            "names sex 'Femail', which no case has (did you mean 'Female'?)",
+            'within = { site = "109" }\n',
+            "names site '109', which no case has",
         ),
         (
             '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\neach = "race"\n',
@@ -158,10 +158,10 @@ def test_the_check_names_what_cannot_be_sealed(
 
 def test_the_check_names_an_unknown_level_once(commons: Commons, tmp_path: Path) -> None:
     claims = (
-        '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { sex = "Femail" }\n'
+        '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { site = "109" }\n'
     )
     (problem,) = try_file(commons.benchmark(tmp_path, "checked", claims), commons.catalog).problems
-    assert "did you mean 'Female'?" in problem
+    assert "names site '109', which no case has" in problem
 
 
 def test_the_check_counts_the_cases_that_a_comparator_lacks(
