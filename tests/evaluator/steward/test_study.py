@@ -130,8 +130,7 @@ def commons(indexed: Path, tmp_path: Path) -> Commons:
     ("claims", "said"),
     [
         (
-            '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\n'
-            'within = { site = "109" }\n',
+            '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { site = "109" }\n',
             "names site '109', which no case has",
         ),
         (
@@ -157,9 +156,7 @@ def test_the_check_names_what_cannot_be_sealed(
 
 
 def test_the_check_names_an_unknown_level_once(commons: Commons, tmp_path: Path) -> None:
-    claims = (
-        '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { site = "109" }\n'
-    )
+    claims = '[[claims]]\nname = "a"\nfigure = "auroc"\nat_least = 0.6\nwithin = { site = "109" }\n'
     (problem,) = try_file(commons.benchmark(tmp_path, "checked", claims), commons.catalog).problems
     assert "names site '109', which no case has" in problem
 
