@@ -28,7 +28,7 @@ _AT_ONCE = 16  # shards whose UIDs are looked up at once
 _GROUP = 1 << 15  # studies of a row group
 
 DISAGREEING = pa.schema([("study_uid", pa.string()), ("key", pa.binary()), ("reason", pa.string())])
-"""Images that contradict others: of which study, the file's key, and why it is out."""
+"""Images that contradict others: the study, the file's key, and why it is out."""
 
 _Row = tuple[object, ...]
 """One line of a shard, in the order of its columns."""
@@ -63,6 +63,8 @@ def write_studies(root: Path, shards: Path, studies: pa.StringArray | None, path
     runs.mkdir()
 
     def found() -> Iterator[Study]:
+        if studies is not None and not len(studies):
+            return  # no file changed: the inventory need not be read
         shared = _instances_in_two_studies(shards, studies)
         lines = _sorted_images(shards, studies, runs)
         for study_uid, rows in groupby(lines, key=itemgetter(_STUDY)):

@@ -146,7 +146,7 @@ class Harmoniser:
                 self._first[conflict] = min(met_at, self._first.get(conflict, met_at))
 
     def _outcomes(self, studies: pa.Table, met: Met) -> tuple[list[_Outcome], NDArray[np.int64]]:
-        """One outcome for all studies of which the same is said, and its number, (studies,)."""
+        """One outcome for all studies that say the same, and its number, (studies,)."""
         said = [name for name in _SAID if name in met.among.findings]
         of_record = met.rows([FINDING + name for name in said])
         columns = {name: of_arrow(studies.column(name)) for name in _OF_HEADER}

@@ -55,7 +55,7 @@ _PAGE = "figures_page.py"
 """The module that prints a page of the documentation; no figure depends on it."""
 _COMPUTING = ("numpy", "numba", "llvmlite")
 _FORMERLY: dict[str, str] = {
-    "0.1.0+69e29622e75b": "0.1.0+0015e4ff6613",
+    "0.1.0+e499490c8133": "0.1.0+0015e4ff6613",
 }
 """The present version, and a former one whose code gives the same figures."""
 

@@ -67,8 +67,8 @@ def ranked_by_influence(
 ) -> Ranked:
     """Rank submissions that answered the same cases by one figure of any kind.
 
-    Influences follow the order of the cases of ``group``, of which all submissions have labels,
-    patients and design in common. Pairs are those of ``influence_pairs``. A replicate is the figure
+    Influences follow the order of the cases of ``group``; all submissions share labels,
+    patients and design. Pairs are those of ``influence_pairs``. A replicate is the figure
     plus the influences of the cases, each as often as it was drawn more than once: the patients are
     drawn once for all submissions, within the strata of the design. Standings are made as in
     ``ranked``. Undefined where no submission has the figure. Source: Deville 1999 and Davison &

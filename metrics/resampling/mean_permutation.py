@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.resampling.permutation import shuffle, spread, stream
+from metrics.resampling.permutation import permute, spread
 
 
 @numba.njit(nogil=True, cache=True)
@@ -37,11 +37,7 @@ def class_means(
     value = np.zeros(n_levels)
     variance = np.zeros(n_levels)
     for row in range(out.size):
-        work[:] = levels
-        if first + row > 0:
-            at = stream(seed, first + row)
-            for h in range(starts.size - 1):
-                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+        permute(work, levels, starts, seed, first + row)
         total[:] = 0.0
         items[:] = 0.0
         square[:] = 0.0

@@ -53,6 +53,22 @@ def shuffle(
 
 
 @numba.njit(nogil=True, cache=True)
+def permute(
+    work: NDArray[np.int16],
+    levels: NDArray[np.int16],
+    starts: NDArray[np.int64],
+    seed: np.uint64,
+    number: int,
+) -> None:
+    """Put ``levels`` into ``work``, in permutation ``number`` within strata; 0 is as they are."""
+    work[:] = levels
+    if number > 0:
+        at = stream(seed, number)
+        for h in range(starts.size - 1):
+            at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+
+
+@numba.njit(nogil=True, cache=True)
 def spread(value: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
     """Sum of w (F - mean)^2 over the levels, w = 1 / variance and the mean weighted by w.
 
@@ -133,11 +149,7 @@ def clustered_rates(
     value = np.zeros(n_levels)
     variance = np.zeros(n_levels)
     for row in range(out.size):
-        work[:] = levels
-        if first + row > 0:
-            at = stream(seed, first + row)
-            for h in range(starts.size - 1):
-                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+        permute(work, levels, starts, seed, first + row)
         sums[:] = 0.0
         for i in range(work.size):
             mine = sums[work[i]]
@@ -336,11 +348,7 @@ def clustered_auroc(
     cross = np.zeros(n_levels)
     everyone = np.zeros(n_levels)
     for row in range(out.size):
-        work[:] = levels
-        if first + row > 0:
-            at = stream(seed, first + row)
-            for h in range(starts.size - 1):
-                at = shuffle(work, starts[h], starts[h + 1], starts[h + 1] - starts[h] - 1, at)
+        permute(work, levels, starts, seed, first + row)
         _walk(work, item, y, tied_until, seen, part, place)
         value[:] = 0.0
         for k in range(item.size):

@@ -50,7 +50,7 @@ def test_a_sweep_spares_what_a_living_writer_writes(tmp_path: Path) -> None:
 
 
 def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
-    """And not the one beside it, of which nobody knows."""
+    """And not the one beside it, unknown to everybody."""
     (tmp_path / "folder").mkdir()
     for path, wrong in (
         (tmp_path / "nowhere" / "file", FileNotFoundError),

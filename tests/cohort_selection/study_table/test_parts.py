@@ -25,7 +25,7 @@ NOTE = "findings.note"
 
 
 def table(n: int, columns: Mapping[str, Sequence[object] | pa.Array]) -> pa.Table:
-    """So many studies, of which nothing else is known."""
+    """So many studies, and nothing else is known of them."""
     whole = schema(["note"])
     given = {
         "study_uid": [f"1.{i:07d}" for i in range(n)],
