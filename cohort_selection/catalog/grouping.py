@@ -23,7 +23,10 @@ from cohort_selection.dicom.studies import Quarantined, Study, below, one_study
 from cohort_selection.study_table.schema import of_headers
 from cohort_selection.study_table.study_rows import header_tables
 
-_RUN_ROWS = 1 << 15  # lines that are sorted in memory at once
+_RUN_ROWS = 1 << 15  # lines that are sorted in memory at once, and held while runs are merged
+_MOST_RUNS = 256  # files that are merged at once; from there runs grow
+_BATCH_ROWS = 2048  # lines of a run that are held while it is merged, at most
+_PACKED = pa.ipc.IpcWriteOptions(compression="lz4")
 _AT_ONCE = 16  # shards whose UIDs are looked up at once
 _GROUP = 1 << 15  # studies of a row group
 
@@ -54,8 +57,9 @@ def write_studies(root: Path, shards: Path, studies: pa.StringArray | None, path
     """Write what headers say of ``studies`` (None: of all) as Parquet at ``path``, by study UID.
 
     Gives the images that contradict others, see ``DISAGREEING``. Equal to ``dicom.index`` of the
-    same folder, but sorted on disk: memory holds a fixed number of lines, 24 bytes a file for the
-    search for repeated images, and what disagrees.
+    same folder, but sorted on disk: memory holds 65,536 lines (a 256th of them where they
+    are more than eight million), 24 bytes a file for the search for repeated images, and what
+    disagrees.
     """
     root = root.resolve()
     disagreeing: list[tuple[str, bytes, str]] = []
@@ -187,6 +191,10 @@ def _repeated(keys: NDArray[np.uint64]) -> pa.Array:
 
 def _sorted_images(shards: Path, studies: pa.StringArray | None, folder: Path) -> Iterator[_Row]:
     """Lines of the images, by study UID and path; sorted in runs that are merged from disk."""
+    paths = sorted(shards.glob("*.parquet"))
+    n_lines = sum(pq.read_metadata(path).num_rows for path in paths)
+    run_rows = max(_RUN_ROWS, n_lines // _MOST_RUNS)
+    batch_rows = max(1, min(_BATCH_ROWS, _RUN_ROWS * run_rows // max(n_lines, 1)))
     runs: list[Path] = []
     gathered: list[pa.Table] = []
 
@@ -194,11 +202,12 @@ def _sorted_images(shards: Path, studies: pa.StringArray | None, folder: Path) -
         table = pa.concat_tables(gathered).sort_by(
             [("study_uid", "ascending"), ("key", "ascending")]
         )
-        runs.append(folder / f"{len(runs)}.parquet")
-        pq.write_table(table, runs[-1], row_group_size=4096)
         gathered.clear()
+        runs.append(folder / str(len(runs)))
+        with pa.ipc.new_stream(runs[-1], table.schema, options=_PACKED) as run:
+            run.write_table(table, batch_rows)
 
-    for path in sorted(shards.glob("*.parquet")):
+    for path in paths:
         table = pq.read_table(path)
         wanted = (
             table.column("reason").is_null()
@@ -206,15 +215,14 @@ def _sorted_images(shards: Path, studies: pa.StringArray | None, folder: Path) -
             else pc.is_in(table.column("study_uid"), value_set=studies)
         )
         gathered.append(table.filter(wanted))
-        if sum(part.num_rows for part in gathered) >= _RUN_ROWS:
+        if sum(part.num_rows for part in gathered) >= run_rows:
             sort_run()
     if gathered:
         sort_run()
-    streams = [_lines(pq.ParquetFile(path)) for path in runs]
-    return merge(*streams, key=itemgetter(_STUDY, _KEY))
+    return merge(*map(_lines, runs), key=itemgetter(_STUDY, _KEY))
 
 
-def _lines(file: pq.ParquetFile) -> Iterator[_Row]:
-    with file:
-        for batch in file.iter_batches(batch_size=2048):
+def _lines(run: Path) -> Iterator[_Row]:
+    with pa.OSFile(str(run)) as file, pa.ipc.open_stream(file) as batches:
+        for batch in batches:
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

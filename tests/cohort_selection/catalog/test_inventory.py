@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -83,15 +83,27 @@ def test_an_update_writes_what_a_fresh_index_finds(commons: Path, tmp_path: Path
     assert indexed.n_quarantined == 8
 
 
+@pytest.mark.parametrize("most_runs", [256, 2])
 def test_sorting_on_disk_and_several_processes_change_nothing(
-    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    commons: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_runs: int
 ) -> None:
     monkeypatch.setattr(grouping, "_RUN_ROWS", 3)
+    monkeypatch.setattr(grouping, "_MOST_RUNS", most_runs)
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
     monkeypatch.setattr(inventory, "_BLOCK", 3)
     monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
+    merged: list[int] = []
+    merge = grouping.merge
+
+    def counted(*streams: Iterator[object], **how: object) -> Iterator[object]:
+        merged.append(len(streams))
+        return merge(*streams, **how)
+
+    monkeypatch.setattr(grouping, "merge", counted)
     catalog.update(commons, [RECORD], tmp_path / "catalog", workers=2)
     assert content(tmp_path / "catalog") == expected(commons)
+    # 29 lines in shards of six: a run each, or one as soon as half of the 29 are met.
+    assert merged[0] == (5 if most_runs == 256 else 2)
 
 
 def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path) -> None:
