@@ -92,18 +92,18 @@ def test_sorting_on_disk_and_several_processes_change_nothing(
     monkeypatch.setattr(inventory, "_SHARD_ROWS", 4)
     monkeypatch.setattr(inventory, "_BLOCK", 3)
     monkeypatch.setattr(inventory, "_WORTH_A_POOL", 1)
-    merged: list[int] = []
-    merge = grouping.merge
+    runs: list[Path] = []
+    lines = grouping._lines
 
-    def counted(*streams: Iterator[object], **how: object) -> Iterator[object]:
-        merged.append(len(streams))
-        return merge(*streams, **how)
+    def counted(run: Path) -> Iterator[tuple[object, ...]]:
+        runs.append(run)
+        return lines(run)
 
-    monkeypatch.setattr(grouping, "merge", counted)
+    monkeypatch.setattr(grouping, "_lines", counted)
     catalog.update(commons, [RECORD], tmp_path / "catalog", workers=2)
     assert content(tmp_path / "catalog") == expected(commons)
     # 29 lines in shards of six: a run each, or one as soon as half of the 29 are met.
-    assert merged[0] == (5 if most_runs == 256 else 2)
+    assert len(runs) == (5 if most_runs == 256 else 2)
 
 
 def test_only_new_and_changed_files_are_read_again(commons: Path, tmp_path: Path) -> None:
