@@ -105,10 +105,12 @@ def serve(
 def up(commands: Sequence[Sequence[str]]) -> int:
     """Run commands of this program beside each other until one ends; return its exit status.
 
-    The others are asked to end, as all are when this process is.
+    The others are asked to end, as all are when this process ends, even by a kill.
     """
-    program = [sys.executable, "-m", "evaluator.cli"]
-    running = [subprocess.Popen([*program, *each]) for each in commands]
+    read, held = os.pipe()
+    program = [sys.executable, "-m", "evaluator.serving.beside", str(read)]
+    running = [subprocess.Popen([*program, *each], pass_fds=[read]) for each in commands]
+    os.close(read)
 
     def end(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -127,6 +129,7 @@ def up(commands: Sequence[Sequence[str]]) -> int:
                 each.send_signal(signal.SIGTERM)
         for each in running:
             each.wait()
+        os.close(held)
 
 
 def _report(installation: Installation, ledger: Ledger, release: PublishedRelease) -> str:

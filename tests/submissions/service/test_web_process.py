@@ -190,3 +190,20 @@ def test_up_starts_the_pages_and_the_queue_and_ends_both(home: Path) -> None:
         assert httpx.get(f"{address}/api/v1/benchmarks").status_code == 200
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"{address}/api/v1/benchmarks")
+
+
+def test_an_up_that_is_killed_leaves_neither_pages_nor_queue(home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "evaluator.cli", "up", "--port", "0", "--home", str(home)],
+        env=environment({"PYTHONPATH": str(REPOSITORY)}),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        assert httpx.get(f"{found[0]}/api/v1/benchmarks").status_code == 200
+        process.kill()
+        process.communicate(timeout=60)  # its output stays open as long as a process has it
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"{found[0]}/api/v1/benchmarks")
