@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, overload
 
@@ -24,6 +25,8 @@ from cohort_selection.study_table.commons import Commons
 from evaluator.benchmark.specification import Benchmark
 from evaluator.stores.installation import BENCHMARK_DIGEST, Installation
 
+MATCH = "match"
+"""Event of the audit chain: a cohort was drawn, by the digest of its list."""
 _OF_THE_LIST = (BENCHMARK_DIGEST, "drawn", "certain_share", "excluded_share", "binding")
 
 
@@ -221,5 +224,12 @@ def _read_matched(
         raise StewardError(
             f"the cohort of {benchmark.name!r} was matched under another version of its file; "
             f"{again} again"
+        )
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    if digest != installation.ledger().recorded(MATCH, benchmark.name):
+        raise StewardError(
+            f"{path.name} is not the list that the audit chain has of the last match of "
+            f"{benchmark.name!r}; restore it from a copy, or {again} again"
         )
     return document, inclusion

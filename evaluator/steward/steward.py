@@ -38,6 +38,7 @@ from evaluator.claims import sealed_study
 from evaluator.steward.claimed import claimed
 from evaluator.steward.foreseen import foreseen
 from evaluator.steward.pool import (
+    MATCH,
     Cut,
     StewardError,
     assignment_list,
@@ -153,7 +154,7 @@ def keep_match(
         "binding": matched.binding,
     }
     digest = write_matched(matched_list(installation, benchmark), document)
-    installation.ledger().record("match", benchmark.name, digest)
+    installation.ledger().record(MATCH, benchmark.name, digest)
     return matched
 
 

@@ -341,11 +341,17 @@ class Ledger:
 
     def is_recorded(self, event_name: str, subject: str) -> bool:
         """Whether the audit chain has such an entry."""
-        query = select(AUDIT.c.number).where(
-            AUDIT.c.event == event_name, AUDIT.c.subject == subject
+        return self.recorded(event_name, subject) is not None
+
+    def recorded(self, event_name: str, subject: str) -> str | None:
+        """The content of the last such entry of the audit chain, if it has one."""
+        query = (
+            select(AUDIT.c.content)
+            .where(AUDIT.c.event == event_name, AUDIT.c.subject == subject)
+            .order_by(AUDIT.c.number.desc())
         )
         with self._reading() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(query).scalar()
 
     @property
     def boards(self) -> Boards:

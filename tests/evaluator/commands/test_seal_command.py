@@ -281,6 +281,10 @@ def test_a_label_that_changed_since_the_match_stops_seal_and_card(
 def test_a_damaged_list_of_the_cohort_stops_the_seal(matched: Walked, fresh: Walked) -> None:
     path = fresh.home / FOLDER / "matched.json"
     whole = json.loads(path.read_text())
+    # One of the pool's cases in place of one that was drawn: a list that is right in itself.
+    outside = sorted(set(whole["inclusion"]) - set(whole["drawn"]))[0]
+    path.write_text(json.dumps({**whole, "drawn": sorted([*whole["drawn"][1:], outside])}))
+    assert "is not the list that the audit chain has" in refused(*seal(matched, fresh.home))
     del whole["binding"]
     path.write_text(json.dumps(whole))
     assert "matched.json does not say binding" in refused(*seal(matched, fresh.home))
