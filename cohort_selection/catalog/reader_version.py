@@ -29,11 +29,7 @@ _SOURCES = (
     "dicom/studies.py",
     "catalog/inventory.py",
 )
-_FORMERLY = {
-    "fb8f1d7b0ec051d9d980c98871bcd159c5d647954201f0ba81c21c2a7f147e1a": (
-        "ba56e81c718c6e6fd12d7584f470f7a7be72d1edf5e848b247850f0421693686"
-    ),
-}
+_FORMERLY: dict[str, str] = {}
 """Digest of the present sources, and that of former sources that read the same."""
 
 

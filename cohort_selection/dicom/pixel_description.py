@@ -46,6 +46,13 @@ def decodable_syntaxes() -> tuple[str, ...]:
     return tuple(syntax for syntax in AllTransferSyntaxes if decodable(syntax))
 
 
+_NEWER = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+}
+"""Classes of the standard (PS3.6, Table A-1) that pydicom's dictionary does not have yet."""
+
+
 @lru_cache(maxsize=256)
 def no_image(sop_class: str) -> str:
     """What an object of this class is, where the standard says that it is not an image; else ''.
@@ -53,7 +60,7 @@ def no_image(sop_class: str) -> str:
     A parametric map, a segmentation or a dose has pixels, and somebody's results in them. A class
     that the standard does not list (a vendor's own) is taken for an image.
     """
-    name = UID(sop_class, validation_mode=IGNORE).name
+    name = _NEWER.get(sop_class) or UID(sop_class, validation_mode=IGNORE).name
     if name == sop_class or "Storage" not in name or "Image" in name or "US Volume" in name:
         return ""
     return name.removesuffix(" Storage")

@@ -19,13 +19,14 @@ BAD = "a page that somebody left"
 
 @pytest.fixture
 def commons(tmp_path: Path) -> Path:
-    """An image, three annotations of two kinds, a key object selection, and a text."""
+    """An image, four annotations of two kinds, a key object selection, and a text."""
     folder = tmp_path / "dicom"
     folder.mkdir()
     write(computed_radiograph(), folder / "image.dcm")
     others = {
         "mask": ("OT", SegmentationStorage),  # a modality that says nothing
         "map": ("SEG", LABEL_MAP),
+        "labels": ("CT", LABEL_MAP),
         "report": ("SR", Comprehensive3DSRStorage),
         "selection": ("KO", "1.2.840.10008.5.1.4.1.1.88.59"),
     }
@@ -42,8 +43,8 @@ def commons(tmp_path: Path) -> Path:
 
 def test_annotations_are_counted_by_what_they_are(commons: Path, tmp_path: Path) -> None:
     found = catalog.update(commons, [], tmp_path / "catalog", workers=1)
-    assert found.n_quarantined == 5
-    assert found.n_annotations == {SEGMENTATION: 2, REPORT: 1}
+    assert found.n_quarantined == 6
+    assert found.n_annotations == {SEGMENTATION: 3, REPORT: 1}
     reasons = {
         each.path.name: each.reason for each in catalog.read_quarantine(tmp_path / "catalog")
     }
@@ -51,10 +52,11 @@ def test_annotations_are_counted_by_what_they_are(commons: Path, tmp_path: Path)
         "modality SEG is not an image; it is a segmentation, which tasks of masks and marks read"
     )
     assert "it is a segmentation" in reasons["mask.dcm"]
+    assert "it is a segmentation" in reasons["labels.dcm"]
     assert "it is a structured report" in reasons["report.dcm"]
     assert reasons["selection.dcm"] == "modality KO is not an image"
     kinds = {name: annotation(reason) for name, reason in reasons.items()}
-    assert sorted(filter(None, kinds.values())) == [SEGMENTATION, SEGMENTATION, REPORT]
+    assert sorted(filter(None, kinds.values())) == [*[SEGMENTATION] * 3, REPORT]
 
 
 def test_the_command_tells_annotations_apart_from_bad_files(commons: Path, tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_the_command_tells_annotations_apart_from_bad_files(commons: Path, tmp_p
     clinical = ("--clinical", tmp_path / "clinical.csv")
     printed = succeed("index", commons, *clinical, "--output", tmp_path / "catalog")
     words = " ".join(printed.split())
-    assert "2 segmentations and 1 structured report beside the images" in words
+    assert "3 segmentations and 1 structured report beside the images" in words
     assert 'kind is "segmentation" or "localisation" takes them as its reference' in words
     assert "2 files in quarantine" in words
     assert "mask.dcm" not in printed

@@ -170,6 +170,8 @@ def test_what_is_unusual_and_valid_is_taken_and_can_be_read(tmp_path: Path) -> N
     [
         ("1.2.840.10008.5.1.4.1.1.30", "Parametric Map"),
         ("1.2.840.10008.5.1.4.1.1.66.4", "Segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.66.7", "Label Map Segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.66.8", "Height Map Segmentation"),
         ("1.2.840.10008.5.1.4.1.1.481.2", "RT Dose"),
         ("1.2.840.10008.5.1.4.1.1.11.1", "Grayscale Softcopy Presentation State"),
         ("1.2.840.10008.5.1.4.1.1.81.1", "Ophthalmic Thickness Map"),
