@@ -47,9 +47,9 @@ def parts(release: Release) -> Block | None:
     rows = []
     for part in release.parts:
         of = release.of_part(part.name)
-        positive = "" if part.n_positive is None else str(part.n_positive)
+        positive = "" if part.n_positive is None else f"{part.n_positive:,}"
         cells = [_cell(of.find(name)) for name in (parts_block.AREA, *names)]
-        rows.append((part.name, str(part.n_cases), positive, *cells))
+        rows.append((part.name, f"{part.n_cases:,}", positive, *cells))
     heads = (figure(name).short for name in (parts_block.AREA, *names))
     called = parts_block.heading_of(release.task)
     return table(
@@ -129,7 +129,7 @@ def _levels(release: Release, attribute: str, primary: str) -> Block:
         rows.append((readable_level(level), *_counts(counts), *cells))
     for held in release.withheld:
         if held.attribute == attribute:
-            cases = "" if held.n_cases is None else str(held.n_cases)
+            cases = "" if held.n_cases is None else f"{held.n_cases:,}"
             rows.append(
                 (readable_level(held.level), cases, "", held.reason, *[""] * (len(columns) - 1))
             )
@@ -196,7 +196,7 @@ def declared(release: Release) -> Block | None:
 
 def _counts(estimate: Estimate) -> tuple[str, str]:
     positive = estimate.n_positive
-    return str(estimate.n_cases), "" if positive is None else str(positive)
+    return f"{estimate.n_cases:,}", "" if positive is None else f"{positive:,}"
 
 
 def _told(estimate: Estimate) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def findings(release: Release, primary: str, whole: Release | None = None) -> Fi
 
     ``whole`` is the release that ``release`` is a part of, where it is one.
     """
-    cases = f"{release.n_cases} cases of {release.n_patients} patients"
+    cases = f"{release.n_cases:,} cases of {release.n_patients:,} patients"
     if release.n_positive is None and not release.results:
         small = (
             f"The cohort of {cases} is too small in one class for any figure to be released "
@@ -82,7 +82,7 @@ def findings(release: Release, primary: str, whole: Release | None = None) -> Fi
 def _cohort(release: Release, cases: str) -> list[str]:
     positive = ""
     if release.n_positive is not None:
-        positive = f", {release.n_positive} of the cases {_POSITIVE.get(release.task, _LABEL)}"
+        positive = f", {release.n_positive:,} of the cases {_POSITIVE.get(release.task, _LABEL)}"
     said = [f"Evaluated on {cases}{footing(release).evaluated}{positive}."]
     if len(release.results) == 1:
         said.append("The primary figure alone is told here: no group, no curve, no other figure.")

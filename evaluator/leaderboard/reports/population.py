@@ -93,7 +93,7 @@ def _sentences(release: Release) -> list[str]:
             "those of the target population. Beside them stand figures standardised to it: "
             "patients of a level that is short count more, those of a level in excess less. These "
             "intervals rest on "
-            f"{target.effective_patients:.0f} effective patients of {release.n_patients}."
+            f"{target.effective_patients:,.0f} effective patients of {release.n_patients:,}."
         )
     elif target.note:
         found.append(f"Standardised figures are not given: {target.note}.")
