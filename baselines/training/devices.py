@@ -150,18 +150,16 @@ def _has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 @contextmanager
-def reproducible(place: Place, threads: int, *, compiles: bool = False) -> Iterator[None]:
+def reproducible(place: Place, threads: int) -> Iterator[None]:
     """Hold torch to ``threads``, and a processor to kernels that repeat; then restore its state.
 
     On a GPU the fastest kernels are taken: their sums differ in the last bits from run to run.
-    ``compiles`` holds torch's compiler to it too.
     """
-    hold = torch.use_deterministic_algorithms if compiles else _hold
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     benchmark = torch.backends.cudnn.benchmark
     filled = _MEMORY.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[place.device] if place.cuda else []):
-        hold(not place.cuda)
+        torch.use_deterministic_algorithms(not place.cuda)
         # Filling new memory costs a twelfth of a step; nothing here reads what it did not write.
         _MEMORY.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = place.cuda
@@ -169,15 +167,10 @@ def reproducible(place: Place, threads: int, *, compiles: bool = False) -> Itera
         try:
             yield
         finally:
-            hold(before[0])
+            torch.use_deterministic_algorithms(before[0])
             _MEMORY.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = benchmark
             torch.set_num_threads(before[1])
-
-
-def _hold(deterministic: bool) -> None:
-    """Hold all but the compiler, which takes more than a second to load, to kernels that repeat."""
-    torch.set_deterministic_debug_mode("error" if deterministic else "default")
 
 
 def prepared(network: nn.Module, place: Place) -> nn.Module:

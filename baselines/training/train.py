@@ -99,10 +99,7 @@ def train(
     """
     started = time.monotonic()
     tracking_uri = tracking_uri or configured_tracker()
-    with (
-        joined(settings) as place,
-        reproducible(place, settings.threads, compiles=settings.compile),
-    ):
+    with joined(settings) as place, reproducible(place, settings.threads):
         if place.first:
             refuse_tracker(tracking_uri or tracking.beside(output))
         folder = cache or output.resolve().parent / CACHE
