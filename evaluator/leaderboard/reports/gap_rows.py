@@ -71,7 +71,7 @@ def _declared(release: Release, metric: str, attribute: str) -> DeclaredGap:
     if gap is None or gap.value is None:
         known = plain if gap is None else gap
         reason = (known.undefined if known is not None else None) or WITHHELD
-    shown, verdict = _verdict(release, adjusted)
+    shown, verdict = _verdict(release, plain, adjusted)
     return DeclaredGap(
         _named(metric),
         readable(attribute).lower(),
@@ -84,10 +84,13 @@ def _declared(release: Release, metric: str, attribute: str) -> DeclaredGap:
     )
 
 
-def _verdict(release: Release, adjusted: Estimate | None) -> tuple[bool, str]:
+def _verdict(
+    release: Release, plain: Estimate | None, adjusted: Estimate | None
+) -> tuple[bool, str]:
     """Whether a gap was shown at the level of the report, and the sentence that says so."""
     if adjusted is None or adjusted.value is None:
-        return False, "it was not tested"
+        why = None if plain is None else plain.undefined
+        return False, f"its test is {WITHHELD}" if why is None else f"it was not tested: {why}"
     if adjusted.value < 1.0 - release.confidence:
         return True, "a gap was shown"
     return False, "no gap was shown; there may still be one"

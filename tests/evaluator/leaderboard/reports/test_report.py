@@ -136,6 +136,14 @@ def test_a_gap_that_was_not_shown_is_never_called_fair() -> None:
     assert " fair " not in words.lower()
 
 
+def test_a_declared_gap_without_a_p_value_says_why() -> None:
+    scored = replace(evaluation(), declared_gaps=(("auroc", "sex"),))
+    assert "0.026 (0.000 to 0.072); its test is withheld." in words_of(scored)
+    few = replace(plain(0.4), value=None, undefined="insufficient data")
+    words = words_of(scored, Result.named("auroc_gap_p", "sex", "all levels", few))
+    assert "0.026 (0.000 to 0.072); it was not tested: insufficient data." in words
+
+
 def test_what_was_not_declared_is_described_without_a_p_value() -> None:
     words = words_of(evaluation(), Result.named("auroc_gap", "sex", "Female - Male", plain(0.013)))
     assert "No gap between groups was declared beforehand" in words
