@@ -48,3 +48,19 @@ def test_a_queue_s_state_is_told_without_what_computes(tmp_path: Path) -> None:
     Installation(tmp_path / "home").ledger()
     *_, last = called(OF_STATUS, "status", "--home", str(tmp_path / "home"))
     assert last == "ended 0 []"
+
+
+def test_ctrl_c_while_the_program_loads_leaves_no_traceback() -> None:
+    code = (
+        "import builtins\n"
+        "from evaluator.cli import main\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest, **named):\n"
+        "    if name == 'evaluator.commands.main':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return load(name, *rest, **named)\n"
+        "builtins.__import__ = interrupted\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
