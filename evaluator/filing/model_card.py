@@ -172,7 +172,9 @@ def _value(result: Result, confidence: float) -> str:
 
 
 def _cases(release: Release) -> str:
-    positive = "" if release.n_positive is None else f", {release.n_positive:,} of the cases positive"
+    positive = (
+        "" if release.n_positive is None else f", {release.n_positive:,} of the cases positive"
+    )
     return f"{release.n_cases:,} cases of {release.n_patients:,} patients{positive}"
 
 

@@ -62,5 +62,7 @@ def test_ctrl_c_while_the_program_loads_leaves_no_traceback() -> None:
         "builtins.__import__ = interrupted\n"
         "main()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
