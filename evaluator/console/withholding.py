@@ -76,8 +76,8 @@ def _few(counts: Counts, least: int, reason: str) -> dict[str, int]:
 
 def _counted(counts: Counts) -> str:
     return (
-        f"{counts.n_cases:,} cases of {counts.n_patients:,} patients, {counts.n_positive:,} positive, "
-        f"{counts.n_negative:,} negative"
+        f"{counts.n_cases:,} cases of {counts.n_patients:,} patients, "
+        f"{counts.n_positive:,} positive, {counts.n_negative:,} negative"
     )
 
 
