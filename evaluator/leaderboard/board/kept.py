@@ -10,6 +10,8 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic_core import from_json
+
 from evaluator.comparison import ComparedEntry, Comparison
 from evaluator.glossary import FIGURES
 from evaluator.leaderboard.board.details import Details, Sorting
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from evaluator.claims.sealed_study import SealedStudy
     from evaluator.disclosure.control import Release
 
-_MOST_DETAILS = 2_000
-"""Rows whose details stay in memory."""
 _AT_ONCE = 500
 
 Comparisons = Callable[[str], Comparison | None]
@@ -169,7 +169,6 @@ class OfLedger:
         self._entrants: dict[str, list[Entrant]] = {}
         self._boards: dict[tuple[str, str], Board] = {}
         self._checked: dict[tuple[str, str], tuple[int, int]] = {}
-        self._details: dict[int, Details] = {}
         self._sortings: dict[str, dict[int, Sorting]] = {}
 
     def board(self, benchmark: str, primary: str) -> Board:
@@ -211,18 +210,13 @@ class OfLedger:
         return any(details.verdict for details in self.details(newest).values())
 
     def details(self, numbers: Sequence[int]) -> Mapping[int, Details]:
-        """The rest that a board shows of releases, by their numbers; none ever changes."""
-        known = self._details
-        found = {number: known[number] for number in numbers if number in known}
-        if len(found) < len(numbers):
-            asked = [number for number in numbers if number not in found]
-            texts = self._ledger.boards.shown(asked)
-            new = {number: Details(json.loads(text)) for number, text in texts.items()}
-            found |= new
-            if len(known) + len(new) > _MOST_DETAILS:
-                known = {}
-            self._details = {**known, **new} if len(new) <= _MOST_DETAILS else known
-        return found
+        """The rest that a board shows of releases, by their numbers.
+
+        Pages are kept as they are sent, and of these nothing: thousands of them would have Python
+        look through millions of objects for garbage.
+        """
+        texts = self._ledger.boards.shown(numbers)
+        return {number: Details(from_json(text)) for number, text in texts.items()}
 
     def sortings(self, numbers: Sequence[int], primary: str) -> Mapping[int, Sorting]:
         """What releases are sorted by; each release is read once, and few at a time."""

@@ -203,7 +203,8 @@ def _texts(estimate: Estimate) -> tuple[str, str]:
 
 @lru_cache(maxsize=4_096)
 def _day(moment: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), short_day(moment))
+    day = short_day(moment)
+    return Markup(f'<time datetime="{moment.isoformat()}">{day}</time>')  # digits and a month
 
 
 def _best_of(place: Place, entry: ComparedEntry | None) -> str:

@@ -94,7 +94,7 @@ def bar(
             f'<line class="range" x1="{high}" y1="8" x2="{high}" y2="18"/>'
         )
     parts.append(f'<circle class="value" cx="{shared.at(estimate.value)}" cy="13" r="4.5"/>')
-    return _drawing(Markup("".join(parts)))  # numbers of our own alone
+    return _drawing("".join(parts))
 
 
 def _ticks(shared: Axis) -> list[str]:
@@ -106,7 +106,8 @@ def _anchor(shared: Axis, tick: float) -> str:
     return "start" if share < 0.05 else "end" if share > 0.95 else "middle"
 
 
-def _drawing(content: Markup) -> Markup:
+def _drawing(content: str) -> Markup:
+    """``content`` is elements and numbers of our own alone."""
     return Markup(
-        '<svg class="bar" height="26" aria-hidden="true" focusable="false">{content}</svg>'
-    ).format(content=content)
+        f'<svg class="bar" height="26" aria-hidden="true" focusable="false">{content}</svg>'
+    )
