@@ -63,7 +63,9 @@ def render_board(listing: Listing, board: Board, view: View, kept: Kept) -> str:
             columns=columns,
             sorted_by=next(each for each in offered if each.key == view.sort),
             table=table,
-            found=found,
+            # Not the selection itself: the template's cycles would keep all details in memory.
+            n_found=found.n_found,
+            n_pages=found.n_pages,
             n_models=len(board.places),
             pages=_pages(view.page, found.n_pages),
             comparison=board.comparison,
