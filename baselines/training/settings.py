@@ -13,6 +13,8 @@ from baselines.networks import registry
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16", "float16")
 IMBALANCE = ("weight", "sample", "none")
+MOST_AT_ONCE = 256
+"""Threads, and processes that read: more exhaust a machine before the first image is read."""
 
 _SAME_MODEL = frozenset(
     {"threads", "workers", "device", "compile", "checkpoint_minutes", "calibration", "sensitivity"}
@@ -65,11 +67,15 @@ class Settings:
             )
         if self.batch < 2:
             raise SettingsError(f"batch is {self.batch}; batch normalisation needs at least 2")
-        if self.threads < 1:
-            raise SettingsError(f"threads is {self.threads}; give at least 1")
-        if self.workers < -1:
+        if not 1 <= self.threads <= MOST_AT_ONCE:
             raise SettingsError(
-                f"workers is {self.workers}; give a number of processes, 0 for none beside this one"
+                f"threads is {self.threads}; give a number from 1 to {MOST_AT_ONCE}, at most as "
+                "many as the machine has processors"
+            )
+        if not -1 <= self.workers <= MOST_AT_ONCE:
+            raise SettingsError(
+                f"workers is {self.workers}; give a number of processes up to {MOST_AT_ONCE}, 0 "
+                "for none beside this one"
             )
         if not self.checkpoint_minutes > 0:
             raise SettingsError(
