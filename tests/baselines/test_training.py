@@ -323,9 +323,9 @@ def test_settings_that_cannot_work_are_refused_at_once() -> None:
         train.Settings(network="resnet")
     with pytest.raises(train.SettingsError, match="size is 8 pixels"):
         train.Settings(size=8)
-    with pytest.raises(train.SettingsError, match="threads is 100000; give a number from 1 to 256"):
+    with pytest.raises(train.SettingsError, match=r"threads is 100000; .* from 1 to 256"):
         train.Settings(threads=100_000)
-    with pytest.raises(train.SettingsError, match="workers is 100000; .* up to 256"):
+    with pytest.raises(train.SettingsError, match=r"workers is 100000; .* up to 256"):
         train.Settings(workers=100_000)
     with pytest.raises(train.SettingsError, match="epochs is 0"):
         train.Settings(epochs=0)
