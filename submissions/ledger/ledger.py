@@ -349,6 +349,7 @@ class Ledger:
             select(AUDIT.c.content)
             .where(AUDIT.c.event == event_name, AUDIT.c.subject == subject)
             .order_by(AUDIT.c.number.desc())
+            .limit(1)
         )
         with self._reading() as connection:
             return connection.execute(query).scalar()
