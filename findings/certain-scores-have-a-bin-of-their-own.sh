@@ -1,7 +1,7 @@
 #!/bin/sh
 # torchmetrics gives predictions of exactly 1 a bin of their own, and the calibration error grows.
-# The expected calibration error divides [0, 1] into M bins, the last of which ends with 1 and holds
-# it: ((M - 1) / M, 1] (Naeini et al. 2015; Guo et al. 2017). torchmetrics puts 1.0 behind the last
+# The expected calibration error divides [0, 1] into M bins. The last one ends with 1 and holds it:
+# ((M - 1) / M, 1] (Naeini et al. 2015; Guo et al. 2017). torchmetrics puts 1.0 behind the last
 # edge, into a bin M + 1, so that errors of opposite sign that share a bin no longer cancel there.
 # Ten cases have 0.95 and are all positive, ten have 1.0 and nine are positive. In one bin the mean
 # prediction is 0.975 and 19 of 20 are positive: the error is 0.025. A model that writes 0.999 in

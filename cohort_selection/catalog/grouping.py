@@ -57,9 +57,9 @@ def write_studies(root: Path, shards: Path, studies: pa.StringArray | None, path
     """Write what headers say of ``studies`` (None: of all) as Parquet at ``path``, by study UID.
 
     Gives the images that contradict others, see ``DISAGREEING``. Equal to ``dicom.index`` of the
-    same folder, but sorted on disk: memory holds 65,536 lines (a 256th of them where they
-    are more than eight million), 24 bytes a file for the search for repeated images, and what
-    disagrees.
+    same folder, but sorted on disk: memory holds 32,768 lines while they are sorted (a 256th of
+    all where these are more than eight million) and as many while runs are merged, 24 bytes a file
+    for the search for repeated images, and what disagrees.
     """
     root = root.resolve()
     disagreeing: list[tuple[str, bytes, str]] = []

@@ -46,8 +46,9 @@ def decodable_syntaxes() -> tuple[str, ...]:
     return tuple(syntax for syntax in AllTransferSyntaxes if decodable(syntax))
 
 
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 _NEWER = {
-    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    LABEL_MAP: "Label Map Segmentation Storage",
     "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
 }
 """Classes of the standard (PS3.6, Table A-1) that pydicom's dictionary does not have yet."""

@@ -15,10 +15,10 @@ from pydicom.config import disable_value_validation
 from scipy.ndimage import generate_binary_structure, label
 
 from cohort_selection.cases import Case, Region
+from cohort_selection.dicom.pixel_description import LABEL_MAP
 from cohort_selection.regions.grids import Grid, GridError, read_grids
 from cohort_selection.regions.region_table import RegionTableError, read_by_picture
 from cohort_selection.regions.segmentation_objects import (
-    LABEL_MAP,
     SEGMENTATION,
     AnnotationError,
     Marked,

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
+from cohort_selection.dicom.pixel_description import LABEL_MAP
 from cohort_selection.regions.grids import Grid, Plane, plane_of
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 _SAME_MM = 1e-2
 
 

@@ -223,9 +223,8 @@ class OfLedger:
         known = self._sortings.setdefault(primary, {})
         asked = [number for number in numbers if number not in known]
         for start in range(0, len(asked), _AT_ONCE):
-            texts = self._ledger.boards.shown(asked[start : start + _AT_ONCE])
-            for number, text in texts.items():
-                known[number] = Sorting.of(Details(json.loads(text)), primary)
+            for number, details in self.details(asked[start : start + _AT_ONCE]).items():
+                known[number] = Sorting.of(details, primary)
         return known
 
     def release(self, submission_id: str) -> Release | None:

@@ -10,7 +10,7 @@ from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian, Segmen
 
 from cohort_selection.catalog import catalog
 from cohort_selection.catalog.annotations import REPORT, SEGMENTATION, annotation
-from cohort_selection.regions.segmentation_objects import LABEL_MAP
+from cohort_selection.dicom.pixel_description import LABEL_MAP
 from tests.support.commands import succeed
 from tests.support.image_kinds import computed_radiograph, write
 
